@@ -1,0 +1,471 @@
+//! The binary form of the system-call descriptions.
+//!
+//! `python/stretto/syscalls/compile.py` writes it, this module reads it in place. All integers are
+//! little-endian, all records have a fixed size, an absent index is [`NONE`].
+//!
+//! ```text
+//! header  (64 bytes)  magic "STRETTO\0", version u32, then nine u32 counts in section order:
+//!                     index, calls, subrows, nodes, fields, cases, exprs, string bytes, 0; padded to 64
+//! index   u32 each    system-call number -> row in calls, or NONE
+//! calls   96 bytes    one described call or sub-command
+//! subrows 16 bytes    value u64, call u32, zero u32; sorted by value within one parent
+//! nodes   20 bytes    types of arguments and of memory
+//! fields  16 bytes    offset u32, node u32, name u32, direction u32 (0 = that of the enclosing pointer)
+//! cases   16 bytes    value u64, node u32, zero u32; a case NONE-valued node is "nothing to look at"
+//! exprs   16 bytes    op u32, a u32, b u64
+//! strings             NUL-ended UTF-8, named by byte offset; offset 0 is the empty string
+//! ```
+
+/// First eight bytes of a table.
+pub const MAGIC: [u8; 8] = *b"STRETTO\0";
+/// Bumped whenever a record changes its meaning.
+pub const VERSION: u32 = 1;
+/// An index that points nowhere.
+pub const NONE: u32 = u32::MAX;
+
+const HEADER: usize = 64;
+const INDEX: usize = 4;
+const CALL: usize = 96;
+const SUBROW: usize = 16;
+const NODE: usize = 20;
+const FIELD: usize = 16;
+const CASE: usize = 16;
+const EXPR: usize = 16;
+
+/// Who executes a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Nobody: the program gets `errno`, the same in every variant.
+    Refused,
+    /// The leader; followers get its result and out-data.
+    Leader,
+    /// Every variant for itself; results must agree.
+    Each,
+    /// Every variant for itself, at its own pace, neither compared nor counted (futex, sched_yield).
+    Local,
+}
+
+/// The mechanism in the monitor that a call needs beyond comparing and replicating.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mechanism {
+    Plain = 0,
+    Mmap = 1,
+    Munmap = 2,
+    Mremap = 3,
+    Brk = 4,
+    /// clone, clone3, fork, vfork.
+    Fork = 5,
+    /// execve, execveat.
+    Exec = 6,
+    /// exit, exit_group: never returns.
+    Exit = 7,
+    /// wait4, waitid: followers reap the corresponding child.
+    Wait = 8,
+    /// rt_sigreturn: every register is the frame's.
+    Sigreturn = 9,
+    /// rt_sigsuspend, pause: waits for a signal in every variant.
+    SigSuspend = 10,
+    /// open family: followers open regular files and directories read-only themselves.
+    Open = 11,
+    /// recvmsg, recvmmsg: may create descriptors listed in control data.
+    RecvFds = 12,
+    /// restart_syscall.
+    Restart = 13,
+    /// The monitor answers `prctl(PR_SET_DUMPABLE)` and the like without the kernel; result 0.
+    Swallow = 14,
+}
+
+impl Mechanism {
+    fn from_u8(value: u8) -> Self {
+        match value {
+            1 => Self::Mmap,
+            2 => Self::Munmap,
+            3 => Self::Mremap,
+            4 => Self::Brk,
+            5 => Self::Fork,
+            6 => Self::Exec,
+            7 => Self::Exit,
+            8 => Self::Wait,
+            9 => Self::Sigreturn,
+            10 => Self::SigSuspend,
+            11 => Self::Open,
+            12 => Self::RecvFds,
+            13 => Self::Restart,
+            14 => Self::Swallow,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// What a call returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultKind {
+    /// A number; equal in all variants.
+    Plain,
+    /// A new descriptor; followers get a placeholder of the same number.
+    NewFd,
+    /// An address; equal after canonicalisation.
+    Address,
+    /// A task's id; followers get the leader's.
+    Pid,
+}
+
+/// The call sleeps for something outside.
+pub const BLOCKS: u32 = 1;
+/// A signal for the caller may follow the call at once (kill, sigprocmask, wait ...).
+pub const MAY_SIGNAL: u32 = 2;
+/// Starts a thread or process.
+pub const STARTS_TASK: u32 = 4;
+/// The description is partial; `note` tells what is missing.
+pub const PARTIAL: u32 = 8;
+
+/// Directions, as bits.
+pub const DIR_IN: u8 = 1;
+pub const DIR_OUT: u8 = 2;
+
+/// Out-data is also valid when the call failed (nanosleep's remainder).
+pub const NODE_ON_ERROR: u8 = 1;
+
+/// What a node says about a register or about memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Integer of `width` bytes, compared.
+    Int = 0,
+    /// `width` bytes that nobody looks at (padding, unused argument).
+    Ignore = 1,
+    /// 8-byte address in the variant; compared after canonicalisation.
+    Address = 2,
+    /// 8 bytes of the program's own that may be an address (epoll data); canonicalised both ways.
+    Opaque = 3,
+    /// 8-byte pointer to node `a`, direction `dir` (0: only whether it is NULL counts).
+    Ptr = 4,
+    /// `b` = expression: that many bytes.
+    Bytes = 5,
+    /// NUL-ended string.
+    CStr = 6,
+    /// Vector of pointers to NUL-ended strings, NULL-ended.
+    CStrVec = 7,
+    /// `a` = first field, `b` = number of fields, `c` = size in bytes.
+    Struct = 8,
+    /// `a` = element node, `b` = expression for the count, `c` = stride in bytes.
+    Array = 9,
+    /// Array of `struct iovec`: `b` = expression for the count, `c` = expression for the bytes that are
+    /// spread over it (NONE: all).
+    Iovec = 10,
+    /// `a` = first case, `b` = expression for the selector, `c` = number of cases. No case: nothing.
+    Switch = 11,
+    /// Socket control data (a list of `cmsghdr`), `b` = expression for the length.
+    Control = 12,
+}
+
+impl Kind {
+    fn from_u8(value: u8) -> Self {
+        match value {
+            0 => Self::Int,
+            2 => Self::Address,
+            3 => Self::Opaque,
+            4 => Self::Ptr,
+            5 => Self::Bytes,
+            6 => Self::CStr,
+            7 => Self::CStrVec,
+            8 => Self::Struct,
+            9 => Self::Array,
+            10 => Self::Iovec,
+            11 => Self::Switch,
+            12 => Self::Control,
+            _ => Self::Ignore,
+        }
+    }
+}
+
+/// How a length, count or selector is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expr {
+    /// The number itself.
+    Const(u64),
+    /// Argument `arg`, truncated to `width` bytes.
+    Arg { arg: u32, width: u32 },
+    /// The call's result; 0 before the call and after an error.
+    Ret,
+    /// The `width`-byte integer that argument `arg` points at; after the call: as it is then.
+    Deref { arg: u32, width: u32 },
+    /// The same, as it was before the call.
+    DerefBefore { arg: u32, width: u32 },
+    /// The `width`-byte integer at `offset` of the enclosing structure; after the call: as it is then.
+    Field { offset: u32, width: u32 },
+    /// The same, as it was before the call.
+    FieldBefore { offset: u32, width: u32 },
+    /// Product, least, sum of two expressions (indices).
+    Mul(u32, u32),
+    Min(u32, u32),
+    Add(u32, u32),
+    /// Bitwise and, shift right of expression `0` by the constant `1`.
+    And(u32, u64),
+    Shr(u32, u64),
+    /// Expression `0` divided by the constant `1`, rounded up.
+    DivUp(u32, u64),
+    /// Expression `0` shifted left by 32, or-ed with expression `1` (level and option of a socket option).
+    Pair(u32, u32),
+    /// A table of a newer version.
+    Unknown,
+}
+
+/// A described call or sub-command.
+#[derive(Clone, Copy, Debug)]
+pub struct CallRow {
+    /// Its own row number.
+    pub row: u32,
+    pub nr: u32,
+    /// String offsets.
+    pub name: u32,
+    pub note: u32,
+    /// Node of each argument, or [`NONE`] past the last.
+    pub args: [u32; 6],
+    pub arg_names: [u32; 6],
+    pub who: Who,
+    pub mechanism: Mechanism,
+    pub result: ResultKind,
+    pub category: u8,
+    pub flags: u32,
+    pub errno: u32,
+    /// Expression that selects a sub-row; [`NONE`] if this row has no sub-commands.
+    pub selector: u32,
+    sub_first: u32,
+    sub_count: u32,
+    /// Expression; not 0: the new descriptor is closed on exec.
+    pub cloexec: u32,
+    /// Expression: address of a temporary signal mask.
+    pub mask: u32,
+}
+
+/// A type.
+#[derive(Clone, Copy, Debug)]
+pub struct Node {
+    pub kind: Kind,
+    pub dir: u8,
+    pub width: u8,
+    pub flags: u8,
+    pub a: u32,
+    pub b: u32,
+    pub c: u32,
+    /// String offset: how to print it (`Fd`, `Mode`, name of a set of flags).
+    pub display: u32,
+}
+
+/// A field of a structure.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    pub offset: u32,
+    pub node: u32,
+    pub name: u32,
+    /// Direction, 0 = inherited.
+    pub dir: u8,
+}
+
+/// Why a table can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableError {
+    /// Not a table at all.
+    Magic,
+    /// Made by another version of the compiler.
+    Version(u32),
+    /// The sections don't fit in the file.
+    Size,
+}
+
+/// A table, read in place.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'t> {
+    bytes: &'t [u8],
+    start: [usize; 8],
+    count: [usize; 8],
+}
+
+const SECTIONS: [usize; 8] = [INDEX, CALL, SUBROW, NODE, FIELD, CASE, EXPR, 1];
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    match bytes.get(at..at + 4) {
+        Some(slice) => u32::from_le_bytes([slice[0], slice[1], slice[2], slice[3]]),
+        None => NONE,
+    }
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
+}
+
+impl<'t> Table<'t> {
+    /// Checks the header and the section sizes.
+    ///
+    /// # Errors
+    /// Every [`TableError`].
+    pub fn new(bytes: &'t [u8]) -> Result<Self, TableError> {
+        if bytes.len() < HEADER || bytes[..8] != MAGIC {
+            return Err(TableError::Magic);
+        }
+        let version = u32_at(bytes, 8);
+        if version != VERSION {
+            return Err(TableError::Version(version));
+        }
+        let mut start = [0; 8];
+        let mut count = [0; 8];
+        let mut at = HEADER;
+        for section in 0..8 {
+            start[section] = at;
+            count[section] = u32_at(bytes, 12 + 4 * section) as usize;
+            at = count[section]
+                .checked_mul(SECTIONS[section])
+                .and_then(|size| at.checked_add(size))
+                .ok_or(TableError::Size)?;
+        }
+        if at > bytes.len() {
+            return Err(TableError::Size);
+        }
+        Ok(Self { bytes, start, count })
+    }
+
+    fn record(&self, section: usize, index: u32) -> Option<usize> {
+        let index = index as usize;
+        (index < self.count[section]).then(|| self.start[section] + index * SECTIONS[section])
+    }
+
+    /// The row of a system-call number.
+    #[must_use]
+    pub fn by_number(&self, nr: u64) -> Option<CallRow> {
+        let at = self.record(0, u32::try_from(nr).ok()?)?;
+        self.call(u32_at(self.bytes, at))
+    }
+
+    /// The number of rows, sub-commands included.
+    #[must_use]
+    pub fn rows(&self) -> u32 {
+        u32::try_from(self.count[1]).unwrap_or(NONE)
+    }
+
+    /// Row `row`, if there is one.
+    #[must_use]
+    pub fn call(&self, row: u32) -> Option<CallRow> {
+        let at = self.record(1, row)?;
+        let word = |offset: usize| u32_at(self.bytes, at + offset);
+        let byte = |offset: usize| self.bytes[at + offset];
+        Some(CallRow {
+            row,
+            nr: word(0),
+            name: word(4),
+            args: core::array::from_fn(|i| word(8 + 4 * i)),
+            arg_names: core::array::from_fn(|i| word(32 + 4 * i)),
+            who: match byte(56) {
+                1 => Who::Leader,
+                2 => Who::Each,
+                3 => Who::Local,
+                _ => Who::Refused,
+            },
+            mechanism: Mechanism::from_u8(byte(57)),
+            result: match byte(58) {
+                1 => ResultKind::NewFd,
+                2 => ResultKind::Address,
+                3 => ResultKind::Pid,
+                _ => ResultKind::Plain,
+            },
+            category: byte(59),
+            flags: word(60),
+            errno: word(64),
+            selector: word(68),
+            sub_first: word(72),
+            sub_count: word(76),
+            cloexec: word(80),
+            mask: word(84),
+            note: word(88),
+        })
+    }
+
+    /// The sub-command of `parent` that `value` selects.
+    #[must_use]
+    pub fn sub_call(&self, parent: &CallRow, value: u64) -> Option<CallRow> {
+        let (mut low, mut high) = (parent.sub_first, parent.sub_first.checked_add(parent.sub_count)?);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let at = self.record(2, middle)?;
+            match u64_at(self.bytes, at).cmp(&value) {
+                core::cmp::Ordering::Less => low = middle + 1,
+                core::cmp::Ordering::Greater => high = middle,
+                core::cmp::Ordering::Equal => return self.call(u32_at(self.bytes, at + 8)),
+            }
+        }
+        None
+    }
+
+    /// Node `index`.
+    #[must_use]
+    pub fn node(&self, index: u32) -> Option<Node> {
+        let at = self.record(3, index)?;
+        Some(Node {
+            kind: Kind::from_u8(self.bytes[at]),
+            dir: self.bytes[at + 1],
+            width: self.bytes[at + 2],
+            flags: self.bytes[at + 3],
+            a: u32_at(self.bytes, at + 4),
+            b: u32_at(self.bytes, at + 8),
+            c: u32_at(self.bytes, at + 12),
+            display: u32_at(self.bytes, at + 16),
+        })
+    }
+
+    /// Field `index`.
+    #[must_use]
+    pub fn field(&self, index: u32) -> Option<Field> {
+        let at = self.record(4, index)?;
+        Some(Field {
+            offset: u32_at(self.bytes, at),
+            node: u32_at(self.bytes, at + 4),
+            name: u32_at(self.bytes, at + 8),
+            dir: self.bytes[at + 12],
+        })
+    }
+
+    /// The node of the case with this value, among the cases of a `Switch` node.
+    #[must_use]
+    pub fn case(&self, switch: &Node, value: u64) -> Option<u32> {
+        (switch.a..switch.a.checked_add(switch.c)?).find_map(|index| {
+            let at = self.record(5, index)?;
+            (u64_at(self.bytes, at) == value).then(|| u32_at(self.bytes, at + 8))
+        })
+    }
+
+    /// Expression `index`.
+    #[must_use]
+    pub fn expr(&self, index: u32) -> Option<Expr> {
+        let at = self.record(6, index)?;
+        let (op, a, b) = (u32_at(self.bytes, at), u32_at(self.bytes, at + 4), u64_at(self.bytes, at + 8));
+        #[allow(clippy::cast_possible_truncation)] // a second operand that is an index or width is small
+        let small = b as u32;
+        Some(match op {
+            0 => Expr::Const(b),
+            1 => Expr::Arg { arg: a, width: small },
+            2 => Expr::Ret,
+            3 => Expr::Deref { arg: a, width: small },
+            4 => Expr::DerefBefore { arg: a, width: small },
+            5 => Expr::Field { offset: a, width: small },
+            6 => Expr::FieldBefore { offset: a, width: small },
+            7 => Expr::Mul(a, small),
+            8 => Expr::Min(a, small),
+            9 => Expr::Add(a, small),
+            10 => Expr::And(a, b),
+            11 => Expr::Shr(a, b),
+            12 => Expr::DivUp(a, b),
+            13 => Expr::Pair(a, small),
+            _ => Expr::Unknown,
+        })
+    }
+
+    /// The string at `offset`; empty if there is none or it is not UTF-8.
+    #[must_use]
+    pub fn string(&self, offset: u32) -> &'t str {
+        let Some(at) = self.record(7, offset) else { return "" };
+        let tail = &self.bytes[at..self.start[7] + self.count[7]];
+        let end = tail.iter().position(|&byte| byte == 0).unwrap_or(tail.len());
+        core::str::from_utf8(&tail[..end]).unwrap_or("")
+    }
+}

@@ -1,0 +1,51 @@
+//! What a run is asked to do.
+
+/// The greatest number of variants.
+pub const MAX_VARIANTS: usize = 8;
+
+/// How the variants' address spaces differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// No code address is valid in two variants; data lies at the same addresses.
+    DisjointCode,
+    /// Mapped data differs as well.
+    Disjoint,
+}
+
+/// What follows a divergence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// Everything ends.
+    Kill,
+    /// The leader goes on alone.
+    Audit,
+    /// The odd variants are dropped while the leader is in the majority.
+    Vote,
+}
+
+/// The plan of one run. Paths and strings are as the kernel wants them.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The program and its arguments.
+    pub argv: Vec<Vec<u8>>,
+    /// `KEY=value` strings.
+    pub env: Vec<Vec<u8>>,
+    /// 1 to [`MAX_VARIANTS`].
+    pub variants: usize,
+    /// A binary of its own for some variants.
+    pub variant_paths: Vec<(usize, Vec<u8>)>,
+    /// See [`Layout`].
+    pub layout: Layout,
+    /// See [`Reaction`].
+    pub reaction: Reaction,
+    /// Whether each variant and its tracer share one CPU.
+    pub pin: bool,
+    /// Whether the run lasts until the last process has ended, not only the first.
+    pub wait_for_orphans: bool,
+    /// Seconds that a variant may lag behind the others; 0 = for ever.
+    pub timeout: f64,
+    /// File that events are appended to.
+    pub log: Option<std::path::PathBuf>,
+    /// Compiled descriptions of the system calls.
+    pub table: Vec<u8>,
+}

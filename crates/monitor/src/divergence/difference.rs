@@ -1,0 +1,55 @@
+//! Where two variants' inputs differ first.
+
+use stretto_abi::table::Table;
+use stretto_semantics::Part;
+use stretto_tracee::Remote;
+
+use crate::taskset::{CallArrival, Inputs};
+
+/// The first difference between the leader's inputs and another's.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    pub argument: u8,
+    pub name: String,
+    /// Offset in the part that differs.
+    pub offset: usize,
+    part: usize,
+}
+
+/// How many bytes of context a report shows, before the difference and in all.
+const BEFORE: u64 = 48;
+const CONTEXT: usize = 128;
+
+fn part_at(inputs: &Inputs, at: usize) -> Option<usize> {
+    inputs.parts.iter().rposition(|(_, start)| *start <= at)
+}
+
+/// Compares the inputs of two arrivals at the same call.
+#[must_use]
+pub fn first(table: &Table<'_>, leader: &CallArrival, other: &CallArrival) -> Option<Difference> {
+    let at = stretto_semantics::first_difference(&leader.inputs.bytes, &other.inputs.bytes)?;
+    let part = part_at(&leader.inputs, at)?;
+    let (Part { argument, field, .. }, start) = leader.inputs.parts[part];
+    let argument_name =
+        leader.row().and_then(|row| row.arg_names.get(usize::from(argument)).map(|&name| table.string(name)));
+    let mut name = argument_name.unwrap_or("").to_owned();
+    if field != 0 {
+        name = format!("{name}.{}", table.string(field));
+    }
+    Some(Difference { argument, name, offset: at - start, part })
+}
+
+/// Memory around the difference in one variant, as the report shows it; `None` if the part is a register.
+#[must_use]
+pub fn context(difference: &Difference, call: &CallArrival, tid: i32) -> Option<serde_json::Value> {
+    let (part, _) = call.inputs.parts.get(difference.part)?;
+    if part.address == 0 {
+        return None;
+    }
+    let address = part.address.wrapping_add(difference.offset as u64);
+    let start = address.saturating_sub(BEFORE).max(part.address);
+    let mut bytes = vec![0; CONTEXT];
+    let got = Remote::new(tid).read(start, &mut bytes);
+    let hex: String = bytes[..got].iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(serde_json::json!({"address": address, "start": start, "hex": hex}))
+}

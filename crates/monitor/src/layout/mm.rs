@@ -1,0 +1,107 @@
+//! One variant's address space as the monitor needs to know it: what lies elsewhere than in the leader.
+
+use stretto_semantics::Canon;
+
+/// A range that lies at different addresses in leader and follower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    pub leader: u64,
+    pub own: u64,
+    pub length: u64,
+}
+
+/// The address space of one process of one variant.
+#[derive(Clone, Debug, Default)]
+pub struct Mm {
+    regions: Vec<Region>,
+    /// Next free address of the variant's code arena.
+    arena: u64,
+    /// Where the leader's heap ends (only followers emulate the heap).
+    pub brk: u64,
+}
+
+const PAGE: u64 = 4096;
+/// A follower's code arena: 4 TiB each, far from where the kernel puts anything and from the address ranges
+/// that sanitizers and language runtimes reserve at fixed places (all below 0x2000_0000_0000 or above
+/// 0x5000_0000_0000).
+const ARENAS: u64 = 0x2000_0000_0000;
+const ARENA_SIZE: u64 = 0x0400_0000_0000;
+
+/// Rounds up to whole pages.
+#[must_use]
+pub fn page_up(value: u64) -> u64 {
+    value.wrapping_add(PAGE - 1) & !(PAGE - 1)
+}
+
+impl Mm {
+    /// A fresh address space of `variant`; `random` moves the arena's first address by up to 1 TiB.
+    #[must_use]
+    pub fn new(variant: usize, random: u64) -> Self {
+        let start = ARENAS + variant as u64 * ARENA_SIZE + (random % (ARENA_SIZE / 4)) / PAGE * PAGE;
+        Self { regions: Vec::new(), arena: start, brk: 0 }
+    }
+
+    /// Takes `length` bytes of the arena, with an unmapped gap behind them.
+    pub fn reserve(&mut self, length: u64) -> u64 {
+        let address = self.arena;
+        self.arena = address.wrapping_add(page_up(length)).wrapping_add(16 * PAGE);
+        // Huge pages and `mmap` of hugetlb files want 2 MiB alignment of large areas.
+        address
+    }
+
+    /// Notes that a range lies elsewhere here than in the leader.
+    pub fn add(&mut self, leader: u64, own: u64, length: u64) {
+        if leader != own {
+            self.regions.push(Region { leader, own, length: page_up(length) });
+        }
+    }
+
+    /// Forgets what lay in `own..own + length`.
+    pub fn remove(&mut self, own: u64, length: u64) {
+        let end = own.wrapping_add(page_up(length));
+        let mut kept = Vec::with_capacity(self.regions.len());
+        for region in self.regions.drain(..) {
+            let region_end = region.own + region.length;
+            if region_end <= own || end <= region.own {
+                kept.push(region);
+                continue;
+            }
+            if region.own < own {
+                kept.push(Region { length: own - region.own, ..region });
+            }
+            if end < region_end {
+                let skip = end - region.own;
+                kept.push(Region { leader: region.leader + skip, own: end, length: region_end - end });
+            }
+        }
+        self.regions = kept;
+    }
+
+    /// The region that holds this own address.
+    #[must_use]
+    pub fn region_at(&self, own: u64) -> Option<Region> {
+        self.regions.iter().rev().copied().find(|region| own.wrapping_sub(region.own) < region.length)
+    }
+}
+
+impl Canon for Mm {
+    /// An address that is the leader's own code address, seen in a follower, is no equal: it is a leaked one.
+    /// It is answered with a value that can't agree.
+    fn to_leader(&self, value: u64) -> u64 {
+        if let Some(region) = self.region_at(value) {
+            return region.leader + (value - region.own);
+        }
+        if self.regions.iter().any(|region| value.wrapping_sub(region.leader) < region.length) {
+            return value ^ 1 << 63;
+        }
+        value
+    }
+
+    fn from_leader(&self, value: u64) -> u64 {
+        self.regions
+            .iter()
+            .rev()
+            .find(|region| value.wrapping_sub(region.leader) < region.length)
+            .map_or(value, |region| region.own + (value - region.leader))
+    }
+}

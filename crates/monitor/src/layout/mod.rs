@@ -1,0 +1,6 @@
+//! Where things lie in each variant's address space.
+
+pub mod image;
+pub mod maps;
+pub mod mm;
+pub mod stack;

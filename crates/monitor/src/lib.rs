@@ -1,0 +1,39 @@
+//! The monitor: starts variants, traces them, lets them meet at every system call, compares, decides.
+//!
+//! The life of one system call: a variant's thread stops at the entry; its tracer gathers the inputs
+//! (`tracer::call`) and comes to the rendezvous (`rendezvous`); whoever comes last compares and posts a decision
+//! to every tracer (`mailbox`); the leader carries the call out and publishes the outcome (`tracer::leader`);
+//! the followers take it over (`tracer::follower`).
+
+pub mod backtrace;
+pub mod config;
+pub mod yardstick;
+
+mod clock_unsafe;
+mod divergence;
+mod events;
+mod filter_unsafe;
+mod gather;
+mod layout;
+mod mailbox;
+mod program;
+mod rendezvous;
+mod result;
+mod run;
+mod session;
+mod signals_unsafe;
+mod spawn_unsafe;
+mod taskset;
+mod tracer;
+mod warnings;
+
+pub use config::{Config, Layout, MAX_VARIANTS, Reaction};
+pub use events::Listener;
+pub use run::{Outcome, Report, run};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks; a panic of another thread while it held the lock does not make the data unusable here.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,86 @@
+//! Messages between tracer threads.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use stretto_tracee::{SignalInfo, Sleeper};
+
+use crate::lock;
+use crate::result::{ImageInfo, LeaderResult};
+use crate::taskset::TaskSet;
+
+/// What a tracer has to do with its task of a set.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// Leader: carry the call out.
+    Execute,
+    /// Carry the call out, here and in every variant.
+    ExecuteEach,
+    /// Skip the call, with this error number.
+    Refuse(i32),
+    /// Skip the call, with result 0.
+    Swallow,
+    /// Follower: take over what the leader's call gave, and then perhaps a signal.
+    Result(Arc<LeaderResult>, Option<SignalInfo>),
+    /// Follower: the leader's call was interrupted by a signal that has a handler.
+    Interrupted(i64, SignalInfo),
+    /// Take the signal first; the call comes again afterwards.
+    SignalAtEntry(SignalInfo),
+    /// All have carried the call out and agree; the leader's result, then perhaps a signal.
+    Agreed(u64, Option<SignalInfo>),
+    /// Follower: the leader's child has this id.
+    Forked(Arc<TaskSet>, i32),
+    /// Follower: what the kernel mapped in the leader at exec.
+    Image(Arc<ImageInfo>),
+    /// All variants took the same fault: let it be delivered.
+    Fault,
+    /// The time stamp that all variants read.
+    Timestamp(u64),
+    /// Take this signal wherever you are: the leader took it outside any rendezvous.
+    SignalAnywhere(SignalInfo),
+    /// Leader: all followers have taken that signal.
+    SignalTaken,
+    /// The leader is gone: end this task's process.
+    Kill,
+    /// This variant is dropped: end all of it.
+    Drop,
+    /// Some variant was dropped: look at every set again.
+    Recheck,
+    /// Time has passed.
+    Tick,
+}
+
+/// One message: the set it is about, and what to do.
+#[derive(Debug)]
+pub struct Message {
+    pub set: Option<Arc<TaskSet>>,
+    pub decision: Decision,
+}
+
+/// The mailbox of one tracer thread.
+#[derive(Debug, Default)]
+pub struct Mailbox {
+    pub sleeper: Sleeper,
+    queue: Mutex<VecDeque<Message>>,
+}
+
+impl Mailbox {
+    /// Adds a message and wakes the reader if it sleeps.
+    pub fn post(&self, set: Option<Arc<TaskSet>>, decision: Decision) {
+        lock(&self.queue).push_back(Message { set, decision });
+        self.sleeper.wake();
+    }
+
+    /// The next message.
+    pub fn take(&self) -> Option<Message> {
+        if !self.sleeper.called() {
+            return None;
+        }
+        let mut queue = lock(&self.queue);
+        let message = queue.pop_front();
+        if queue.is_empty() {
+            self.sleeper.clear();
+        }
+        message
+    }
+}

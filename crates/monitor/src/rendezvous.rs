@@ -1,0 +1,199 @@
+//! Where variants meet: who comes last compares and decides.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use stretto_abi::table::{Mechanism, ResultKind, Who};
+
+use crate::divergence::{self, Kind};
+use crate::lock;
+use crate::mailbox::Decision;
+use crate::session::Session;
+use crate::taskset::{Arrival, CallArrival, Meaning, Meeting, TaskSet};
+
+/// Notes that a thread has arrived; decides if it was the last.
+pub fn arrive(session: &Session, set: &Arc<TaskSet>, variant: usize, arrival: Arc<Arrival>) {
+    let mut meeting = lock(&set.meeting);
+    meeting.arrivals[variant] = Some(arrival);
+    meeting.since.get_or_insert_with(Instant::now);
+    conclude(session, set, &mut meeting);
+}
+
+/// Notes the result of a call that every variant carries out; decides if it was the last.
+pub fn finish(session: &Session, set: &Arc<TaskSet>, variant: usize, result: u64) {
+    let mut meeting = lock(&set.meeting);
+    meeting.results[variant] = Some(result);
+    conclude_results(session, set, &mut meeting);
+}
+
+/// Looks again whether all who still take part have arrived.
+pub fn recheck(session: &Session, set: &Arc<TaskSet>) {
+    let mut meeting = lock(&set.meeting);
+    conclude(session, set, &mut meeting);
+    conclude_results(session, set, &mut meeting);
+}
+
+/// Reports a set whose first arrival has waited longer than allowed.
+pub fn check_lag(session: &Session, set: &Arc<TaskSet>) {
+    let mut meeting = lock(&set.meeting);
+    let limit = session.config.timeout;
+    let late = limit > 0.0 && meeting.since.is_some_and(|since| since.elapsed().as_secs_f64() > limit);
+    if late && meeting.arrivals.iter().any(Option::is_some) {
+        let odd = session.active().filter(|&variant| meeting.arrivals[variant].is_none()).collect();
+        meeting.since = None;
+        react(session, set, &meeting, Kind::Timeout, odd);
+        conclude(session, set, &mut meeting);
+    }
+}
+
+fn conclude(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting) {
+    loop {
+        let present: Vec<(usize, Arc<Arrival>)> = session
+            .active()
+            .map_while(|variant| meeting.arrivals[variant].clone().map(|arrival| (variant, arrival)))
+            .collect();
+        if present.is_empty() || present.len() != session.active().count() {
+            return;
+        }
+        let leader = &present[0].1;
+        let odd: Vec<usize> =
+            present.iter().filter(|(_, other)| !agree(leader, other)).map(|(variant, _)| *variant).collect();
+        if odd.is_empty() {
+            meeting.arrivals = Default::default();
+            meeting.since = None;
+            decide(session, set, meeting, leader);
+            return;
+        }
+        let kind = divergence::kind_of(leader, &present, &odd);
+        if !react(session, set, meeting, kind, odd) {
+            return;
+        }
+    }
+}
+
+/// Whether a follower has come to the same as the leader.
+fn agree(leader: &Arrival, other: &Arrival) -> bool {
+    match (leader, other) {
+        (Arrival::Call(leader), Arrival::Call(other)) => {
+            leader.nr() == other.nr()
+                && same_meaning(leader, other)
+                && stretto_semantics::first_difference(&leader.inputs.bytes, &other.inputs.bytes).is_none()
+        }
+        (Arrival::Fault { info: leader, .. }, Arrival::Fault { info: other, .. }) => {
+            leader.signal() == other.signal() && leader.code() == other.code()
+        }
+        (Arrival::Timestamp { length: leader, .. }, Arrival::Timestamp { length: other, .. }) => leader == other,
+        _ => false,
+    }
+}
+
+fn same_meaning(leader: &CallArrival, other: &CallArrival) -> bool {
+    match (&leader.meaning, &other.meaning) {
+        (Meaning::Known(leader), Meaning::Known(other)) => leader.row == other.row,
+        (Meaning::UnknownNumber, Meaning::UnknownNumber) => true,
+        (Meaning::UnknownCommand(leader, left), Meaning::UnknownCommand(other, right)) => {
+            leader.row == other.row && left == right
+        }
+        _ => false,
+    }
+}
+
+/// Reports, and drops the odd variants if the policy allows to go on. False: the run ends.
+fn react(session: &Session, set: &Arc<TaskSet>, meeting: &Meeting, kind: Kind, odd: Vec<usize>) -> bool {
+    use crate::config::Reaction;
+    divergence::report(session, set, meeting, kind, &odd);
+    let followers_only = !odd.contains(&0);
+    let minority = odd.len() * 2 < session.active().count();
+    let go_on = match session.config.reaction {
+        Reaction::Kill => false,
+        Reaction::Audit => followers_only,
+        Reaction::Vote => followers_only && minority,
+    };
+    if go_on {
+        for variant in odd {
+            session.drop_variant(variant);
+        }
+    } else {
+        session.kill_all();
+    }
+    go_on
+}
+
+/// Reports the death of a follower that nobody asked for.
+pub fn unexpected_death(session: &Session, set: &Arc<TaskSet>, variant: usize, signal: i32) {
+    let mut meeting = lock(&set.meeting);
+    if react(session, set, &meeting, Kind::Death(signal), vec![variant]) {
+        conclude(session, set, &mut meeting);
+    }
+}
+
+/// Everybody has come to the same: what happens now.
+fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: &Arrival) {
+    let call = match leader {
+        Arrival::Call(call) => call,
+        Arrival::Fault { .. } => return session.post_all(set, &Decision::Fault),
+        Arrival::Timestamp { .. } => {
+            return session.post_all(set, &Decision::Timestamp(crate::clock_unsafe::timestamp()));
+        }
+    };
+    session.statistics.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    if let Some(info) = call.deliver {
+        return session.post_all(set, &Decision::SignalAtEntry(info));
+    }
+    let row = match &call.meaning {
+        Meaning::Known(row) => row,
+        unknown => {
+            let errno = crate::warnings::unknown(session, call, unknown);
+            return session.post_all(set, &Decision::Refuse(errno));
+        }
+    };
+    match (row.who, row.mechanism) {
+        (Who::Refused, _) => {
+            crate::warnings::refused(session, call, row);
+            session.post_all(set, &Decision::Refuse(i32::try_from(row.errno).unwrap_or(libc::ENOSYS)));
+        }
+        (_, Mechanism::Swallow) => session.post_all(set, &Decision::Swallow),
+        // The leader's address decides where followers map; its signal decides when they wake.
+        (_, Mechanism::Mmap | Mechanism::Mremap | Mechanism::Brk | Mechanism::SigSuspend | Mechanism::Restart)
+        | (Who::Leader, _) => session.post(0, set, Decision::Execute),
+        (Who::Each | Who::Local, _) => {
+            meeting.each = Some(*row);
+            meeting.results = Default::default();
+            session.post_all(set, &Decision::ExecuteEach);
+        }
+    }
+}
+
+fn conclude_results(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting) {
+    let Some(row) = meeting.each else { return };
+    loop {
+        let results: Vec<(usize, u64)> = session
+            .active()
+            .map_while(|variant| meeting.results[variant].map(|result| (variant, result)))
+            .collect();
+        if results.is_empty() || results.len() != session.active().count() {
+            return;
+        }
+        let leader = results[0].1;
+        let compared = row.result != ResultKind::Pid && row.mechanism != Mechanism::Sigreturn;
+        let odd: Vec<usize> = results
+            .iter()
+            .filter(|(_, result)| compared && *result != leader || failed(*result) != failed(leader) && compared)
+            .map(|(variant, _)| *variant)
+            .collect();
+        if odd.is_empty() {
+            meeting.each = None;
+            session.post(0, set, Decision::Agreed(leader, None));
+            return;
+        }
+        let shown: Vec<u64> = results.iter().map(|(_, result)| *result).collect();
+        if !react(session, set, meeting, Kind::Result(row, shown), odd) {
+            return;
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_wrap)] // errors are small negative numbers
+fn failed(result: u64) -> bool {
+    (-4095..0).contains(&(result as i64))
+}

@@ -1,0 +1,221 @@
+//! One run, from the plan to the outcome.
+
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use serde_json::json;
+use stretto_abi::table::{Table, TableError};
+use stretto_tracee::{Error, install_wake_handler, seize};
+
+use crate::config::Config;
+use crate::events::{Events, Listener};
+use crate::lock;
+use crate::mailbox::Decision;
+use crate::program;
+use crate::session::{Ending, Session};
+use crate::signals_unsafe::{self, Forwarder, News};
+use crate::spawn_unsafe::{self, Launch};
+use crate::taskset::TaskSet;
+use crate::tracer::Tracer;
+
+/// Exit code of a run that a divergence has ended.
+pub const DIVERGED: i32 = 86;
+/// Exit code of a run that could not begin or go on.
+pub const FAILED: i32 = 125;
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Exited(i32),
+    Signalled(i32),
+    Divergence,
+    /// Exit code and one line.
+    Failed(i32, String),
+}
+
+/// The outcome with everything that was noticed.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub outcome: Outcome,
+    /// JSON documents.
+    pub divergences: Vec<String>,
+    /// A JSON object.
+    pub statistics: String,
+}
+
+impl Report {
+    fn failed(code: i32, message: String) -> Self {
+        Self { outcome: Outcome::Failed(code, message), divergences: Vec::new(), statistics: "{}".to_owned() }
+    }
+
+    /// The exit code to pass on.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        match self.outcome {
+            Outcome::Exited(status) => status,
+            Outcome::Signalled(signal) => 128 + signal,
+            Outcome::Divergence => DIVERGED,
+            Outcome::Failed(code, _) => code,
+        }
+    }
+}
+
+/// Runs a program as the plan says, until it has ended.
+#[must_use]
+pub fn run(config: Config, listener: Option<Listener>) -> Report {
+    if let Err(error) = Table::new(&config.table) {
+        let message = match error {
+            TableError::Version(version) => format!("the system-call table has version {version}"),
+            _ => "the system-call table is damaged".to_owned(),
+        };
+        return Report::failed(FAILED, message);
+    }
+    let launches = match launches(&config) {
+        Ok(launches) => launches,
+        Err(error) => return Report::failed(error.exit_code(), error.to_string()),
+    };
+    let events = match Events::new(config.log.as_deref(), listener) {
+        Ok(events) => events,
+        Err(error) => {
+            let path = config.log.as_deref().unwrap_or(std::path::Path::new(""));
+            return Report::failed(FAILED, format!("{}: {error}", path.display()));
+        }
+    };
+    let session = Session::new(config, events, signals_unsafe::random());
+    let command: Vec<_> =
+        session.config.argv.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    session.events.event("start", json!({"command": command, "variants": session.config.variants}));
+    let forwarder = match Forwarder::new() {
+        Ok(forwarder) => forwarder,
+        Err(error) => return Report::failed(FAILED, format!("signals can't be forwarded: {error}")),
+    };
+    install_wake_handler();
+    let set = session.new_set();
+    thread::scope(|scope| {
+        let running: Vec<_> = launches
+            .iter()
+            .enumerate()
+            .map(|(variant, launch)| {
+                let (session, set, waker) = (&session, &set, forwarder.waker());
+                scope.spawn(move || {
+                    signals_unsafe::block_all();
+                    trace(session, set, variant, launch);
+                    signals_unsafe::wake(waker);
+                })
+            })
+            .collect();
+        while !running.iter().all(thread::ScopedJoinHandle::is_finished) {
+            watch(&session, &set, &forwarder);
+        }
+    });
+    conclude(&session)
+}
+
+fn launches(config: &Config) -> Result<Vec<Launch>, program::ProgramError> {
+    let search = config
+        .env
+        .iter()
+        .find_map(|entry| entry.strip_prefix(b"PATH="))
+        .unwrap_or(b"/usr/local/bin:/usr/bin:/bin");
+    let cpus = spawn_unsafe::cpus();
+    let name = config.argv.first().map_or(&b""[..], Vec::as_slice);
+    (0..config.variants)
+        .map(|variant| {
+            let own = config.variant_paths.iter().find(|(of, _)| *of == variant).map(|(_, path)| path.as_slice());
+            let path = program::find(own.unwrap_or(name), search)?;
+            let mut launch = Launch::new(path.as_os_str().as_bytes(), &config.argv, &config.env);
+            launch.follower = variant != 0;
+            launch.cpu = (config.pin && !cpus.is_empty()).then(|| cpus[variant % cpus.len()]);
+            Ok(launch)
+        })
+        .collect()
+}
+
+/// One variant, from fork to the end of its last process.
+fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch) {
+    let Some(table) = session.table() else { return };
+    if let Some(cpu) = launch.cpu {
+        spawn_unsafe::pin_thread(cpu);
+    }
+    let child = match launch.fork() {
+        Ok(child) => child,
+        Err(error) => return session.fail(format!("variant {variant} can't be started: {error}")),
+    };
+    if let Err(error) = seize(child.pid) {
+        let hint = match error {
+            Error::Os { errno: libc::EPERM, .. } => " (ptrace is forbidden here; see `stretto doctor`)",
+            _ => "",
+        };
+        return session.fail(format!("variant {variant} can't be traced: {error}{hint}"));
+    }
+    let crowded = session.config.variants > spawn_unsafe::cpus().len().max(1) || session.config.variants > online();
+    let mut tracer = Tracer::new(session, table, variant, crowded);
+    tracer.adopt_root(set, child.pid);
+    if child.go().is_err() {
+        return session.fail(format!("variant {variant} died before it began"));
+    }
+    session.phase("spawn");
+    tracer.run();
+}
+
+/// How many CPUs there are in all: the tracer itself may be bound to one.
+fn online() -> usize {
+    std::fs::read_to_string("/proc/cpuinfo")
+        .map(|text| text.lines().filter(|line| line.starts_with("processor")).count())
+        .unwrap_or(1)
+}
+
+/// Forwards signals and lets time pass, once.
+fn watch(session: &Session, set: &TaskSet, forwarder: &Forwarder) {
+    let wanted = session.ticks_wanted.load(Ordering::Acquire) > 0;
+    let patience = if wanted { 10 } else { 250 };
+    match forwarder.wait(patience) {
+        News::Signal(signal) => {
+            let leader = set.tid(0);
+            if leader != 0 && !set.leader_gone.load(Ordering::Acquire) {
+                signals_unsafe::send(leader, signal);
+            } else if matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT) {
+                session.kill_all();
+            }
+        }
+        News::Nothing => session.mailboxes[0].post(None, Decision::Tick),
+        News::Woken => {}
+    }
+}
+
+fn conclude(session: &Session) -> Report {
+    let divergences = lock(&session.divergences).clone();
+    let ending = *lock(&session.ending);
+    let errno = session.exec_error.load(Ordering::Acquire);
+    let failure = lock(&session.failure).take();
+    let outcome = if let Some(message) = failure {
+        Outcome::Failed(if errno == libc::ENOEXEC { 126 } else { FAILED }, message)
+    } else if errno != 0 {
+        let name = session.config.argv.first().map(|word| String::from_utf8_lossy(word).into_owned());
+        let error = std::io::Error::from_raw_os_error(errno);
+        let code = if errno == libc::ENOENT { 127 } else { 126 };
+        Outcome::Failed(code, format!("{}: {error}", name.unwrap_or_default()))
+    } else if session.killed.load(Ordering::Acquire) && !divergences.is_empty() {
+        Outcome::Divergence
+    } else {
+        match ending {
+            Some(Ending::Exited(status)) => Outcome::Exited(status),
+            Some(Ending::Signalled(signal)) => Outcome::Signalled(signal),
+            None => Outcome::Failed(FAILED, "the program vanished".to_owned()),
+        }
+    };
+    let phases: Vec<_> =
+        lock(&session.phases).iter().map(|(name, ms)| json!({"name": name, "ms": ms})).collect();
+    let statistics = json!({
+        "calls": session.statistics.calls.load(Ordering::Relaxed),
+        "signals": session.statistics.signals.load(Ordering::Relaxed),
+        "tasks": session.statistics.tasks.load(Ordering::Relaxed),
+        "seconds": session.events.time(),
+        "phases": phases,
+        "warnings": session.events.warnings(),
+    });
+    session.events.event("end", json!({"outcome": format!("{outcome:?}"), "statistics": &statistics}));
+    Report { outcome, divergences, statistics: statistics.to_string() }
+}

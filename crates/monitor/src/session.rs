@@ -1,0 +1,186 @@
+//! What all tracer threads of a run share.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use stretto_abi::table::Table;
+
+use crate::config::Config;
+use crate::events::Events;
+use crate::lock;
+use crate::mailbox::{Decision, Mailbox};
+use crate::taskset::TaskSet;
+
+/// Counters of a run.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    pub calls: AtomicU64,
+    pub signals: AtomicU64,
+    pub tasks: AtomicU64,
+}
+
+/// How the root process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Exited(i32),
+    Signalled(i32),
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct Session {
+    pub config: Config,
+    pub events: Events,
+    pub statistics: Statistics,
+    pub mailboxes: Vec<Mailbox>,
+    /// Bit per variant that still takes part.
+    active: AtomicU32,
+    next_set: AtomicU32,
+    sets: Mutex<HashMap<u32, Arc<TaskSet>>>,
+    by_leader: Mutex<HashMap<i32, Arc<TaskSet>>>,
+    pub divergences: Mutex<Vec<String>>,
+    /// A divergence has ended the run.
+    pub killed: AtomicBool,
+    pub ending: Mutex<Option<Ending>>,
+    /// Error number of a failed first exec.
+    pub exec_error: AtomicI32,
+    /// First internal failure, one line.
+    pub failure: Mutex<Option<String>>,
+    /// Milliseconds and names of the phases of start-up.
+    pub phases: Mutex<Vec<(&'static str, f64)>>,
+    /// Random number from which layouts are made.
+    pub seed: u64,
+    /// How many tasks wait for time to pass (deferred signals).
+    pub ticks_wanted: AtomicU32,
+}
+
+impl Session {
+    /// A run that has not started.
+    #[must_use]
+    pub fn new(config: Config, events: Events, seed: u64) -> Self {
+        let variants = config.variants;
+        Self {
+            config,
+            events,
+            statistics: Statistics::default(),
+            mailboxes: (0..variants).map(|_| Mailbox::default()).collect(),
+            active: AtomicU32::new((1 << variants) - 1),
+            next_set: AtomicU32::new(1),
+            sets: Mutex::default(),
+            by_leader: Mutex::default(),
+            divergences: Mutex::default(),
+            killed: AtomicBool::new(false),
+            ending: Mutex::default(),
+            exec_error: AtomicI32::new(0),
+            failure: Mutex::default(),
+            phases: Mutex::default(),
+            seed,
+            ticks_wanted: AtomicU32::new(0),
+        }
+    }
+
+    /// The descriptions. The table was checked before the run, so this can't fail then.
+    #[must_use]
+    pub fn table(&self) -> Option<Table<'_>> {
+        Table::new(&self.config.table).ok()
+    }
+
+    /// The variants that still take part, leader first.
+    pub fn active(&self) -> impl Iterator<Item = usize> + use<> {
+        let mask = self.active.load(Ordering::Acquire);
+        (0..self.config.variants).filter(move |variant| mask & 1 << variant != 0)
+    }
+
+    /// The followers that still take part.
+    pub fn followers(&self) -> impl Iterator<Item = usize> + use<> {
+        self.active().filter(|&variant| variant != 0)
+    }
+
+    /// Whether `variant` still takes part.
+    #[must_use]
+    pub fn is_active(&self, variant: usize) -> bool {
+        self.active.load(Ordering::Acquire) & 1 << variant != 0
+    }
+
+    /// Makes a set for threads that are about to be born.
+    pub fn new_set(&self) -> Arc<TaskSet> {
+        let set = Arc::new(TaskSet::new(self.next_set.fetch_add(1, Ordering::Relaxed)));
+        lock(&self.sets).insert(set.id, Arc::clone(&set));
+        self.statistics.tasks.fetch_add(1, Ordering::Relaxed);
+        set
+    }
+
+    /// Notes the leader's thread of a set, by which waits find it.
+    pub fn name_leader(&self, set: &Arc<TaskSet>, tid: i32) {
+        set.set_tid(0, tid);
+        lock(&self.by_leader).insert(tid, Arc::clone(set));
+    }
+
+    /// The set of a leader's thread, alive or not yet waited for.
+    #[must_use]
+    pub fn set_of_leader(&self, tid: i32) -> Option<Arc<TaskSet>> {
+        lock(&self.by_leader).get(&tid).cloned()
+    }
+
+    /// Forgets a leader's thread id that has been waited for.
+    pub fn forget_leader(&self, tid: i32) {
+        lock(&self.by_leader).remove(&tid);
+    }
+
+    /// Forgets a set, all of whose threads are gone.
+    pub fn remove_set(&self, set: &TaskSet) {
+        lock(&self.sets).remove(&set.id);
+    }
+
+    /// All sets with a living thread.
+    #[must_use]
+    pub fn all_sets(&self) -> Vec<Arc<TaskSet>> {
+        lock(&self.sets).values().cloned().collect()
+    }
+
+    /// Posts a decision to one variant.
+    pub fn post(&self, variant: usize, set: &Arc<TaskSet>, decision: Decision) {
+        self.mailboxes[variant].post(Some(Arc::clone(set)), decision);
+    }
+
+    /// Posts a decision to every active variant.
+    pub fn post_all(&self, set: &Arc<TaskSet>, decision: &Decision) {
+        for variant in self.active() {
+            self.post(variant, set, decision.clone());
+        }
+    }
+
+    /// Posts a decision to every active follower.
+    pub fn post_followers(&self, set: &Arc<TaskSet>, decision: &Decision) {
+        for variant in self.followers() {
+            self.post(variant, set, decision.clone());
+        }
+    }
+
+    /// Drops `variant` from the run: its processes end, nobody waits for it.
+    pub fn drop_variant(&self, variant: usize) {
+        self.active.fetch_and(!(1 << variant), Ordering::AcqRel);
+        self.mailboxes[variant].post(None, Decision::Drop);
+        self.mailboxes[0].post(None, Decision::Recheck);
+    }
+
+    /// Ends every process of the run.
+    pub fn kill_all(&self) {
+        self.killed.store(true, Ordering::Release);
+        for mailbox in &self.mailboxes {
+            mailbox.post(None, Decision::Drop);
+        }
+    }
+
+    /// Ends the run because the monitor itself has failed.
+    pub fn fail(&self, message: String) {
+        lock(&self.failure).get_or_insert(message);
+        self.kill_all();
+    }
+
+    /// Notes how long a phase of start-up took until now.
+    pub fn phase(&self, name: &'static str) {
+        lock(&self.phases).push((name, self.events.time() * 1000.0));
+    }
+}

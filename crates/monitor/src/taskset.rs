@@ -1,0 +1,190 @@
+//! A set of corresponding threads, one per variant, and their rendezvous.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use stretto_abi::table::CallRow;
+use stretto_semantics::Part;
+use stretto_tracee::{Registers, SignalInfo, arguments};
+
+use crate::config::MAX_VARIANTS;
+use crate::lock;
+
+/// What a thread has come to.
+#[derive(Clone, Debug)]
+pub enum Arrival {
+    Call(CallArrival),
+    /// A fault of its own making.
+    Fault { info: SignalInfo, registers: Registers },
+    /// `rdtsc` or `rdtscp`, `length` bytes long.
+    Timestamp { registers: Registers, length: u64 },
+}
+
+impl Arrival {
+    /// The registers at the stop.
+    #[must_use]
+    pub fn registers(&self) -> &Registers {
+        match self {
+            Self::Call(call) => &call.registers,
+            Self::Fault { registers, .. } | Self::Timestamp { registers, .. } => registers,
+        }
+    }
+}
+
+/// What the table says about a call.
+#[derive(Clone, Copy, Debug)]
+pub enum Meaning {
+    Known(CallRow),
+    UnknownNumber,
+    UnknownCommand(CallRow, u64),
+}
+
+/// A system call at its entry.
+#[derive(Clone, Debug)]
+pub struct CallArrival {
+    pub registers: Registers,
+    pub meaning: Meaning,
+    pub inputs: Inputs,
+    /// Leader only: a signal that waits to be delivered first.
+    pub deliver: Option<SignalInfo>,
+}
+
+impl CallArrival {
+    /// The number, all 64 bits of it.
+    #[must_use]
+    pub fn nr(&self) -> u64 {
+        self.registers.orig_rax
+    }
+
+    /// The six arguments.
+    #[must_use]
+    pub fn args(&self) -> [u64; 6] {
+        arguments(&self.registers)
+    }
+
+    /// The row, if the call is described.
+    #[must_use]
+    pub fn row(&self) -> Option<&CallRow> {
+        match &self.meaning {
+            Meaning::Known(row) => Some(row),
+            _ => None,
+        }
+    }
+}
+
+/// The gathered inputs of a call.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    pub bytes: Vec<u8>,
+    /// Each part with the offset of its first byte.
+    pub parts: Vec<(Part, usize)>,
+    /// Memory that the kernel may overwrite: address and content.
+    pub before: Vec<(u64, Vec<u8>)>,
+}
+
+/// One line of a variant's history.
+#[derive(Clone, Copy, Debug)]
+pub struct HistoryEntry {
+    pub nr: u64,
+    pub args: [u64; 6],
+    pub result: Option<i64>,
+}
+
+/// How many calls a report shows of each variant.
+pub const HISTORY: usize = 64;
+
+/// The calls of one thread, oldest first.
+#[derive(Debug, Default)]
+pub struct History(VecDeque<HistoryEntry>);
+
+impl History {
+    /// Notes a call at its entry.
+    pub fn enter(&mut self, nr: u64, args: [u64; 6]) {
+        if self.0.len() == HISTORY {
+            self.0.pop_front();
+        }
+        self.0.push_back(HistoryEntry { nr, args, result: None });
+    }
+
+    /// Notes its result.
+    pub fn leave(&mut self, result: i64) {
+        if let Some(last) = self.0.back_mut() {
+            last.result = Some(result);
+        }
+    }
+
+    /// All entries.
+    #[must_use]
+    pub fn entries(&self) -> Vec<HistoryEntry> {
+        self.0.iter().copied().collect()
+    }
+}
+
+/// What a rendezvous collects. Guarded by the set's lock.
+#[derive(Debug, Default)]
+pub struct Meeting {
+    pub arrivals: [Option<Arc<Arrival>>; MAX_VARIANTS],
+    /// Results of a call that every variant carries out, and who has given one.
+    pub results: [Option<u64>; MAX_VARIANTS],
+    /// The call whose results are being collected.
+    pub each: Option<CallRow>,
+    /// When the first arrival of this round came.
+    pub since: Option<std::time::Instant>,
+}
+
+/// A set of corresponding threads.
+#[derive(Debug)]
+pub struct TaskSet {
+    pub id: u32,
+    /// Thread ids, 0 = not yet born; index = variant. They stay when the thread has ended: its parent has yet to
+    /// wait for it.
+    pub tids: [std::sync::atomic::AtomicI32; MAX_VARIANTS],
+    pub meeting: Mutex<Meeting>,
+    pub history: [Mutex<History>; MAX_VARIANTS],
+    /// Bit per variant whose thread has been born and has not ended.
+    pub alive: std::sync::atomic::AtomicU32,
+    /// Followers that have taken a signal which the leader took outside any rendezvous.
+    pub taken: std::sync::atomic::AtomicU32,
+    /// The leader's thread has ended.
+    pub leader_gone: std::sync::atomic::AtomicBool,
+}
+
+impl TaskSet {
+    /// A set whose threads are not known yet.
+    #[must_use]
+    pub fn new(id: u32) -> Self {
+        Self {
+            id,
+            tids: Default::default(),
+            meeting: Mutex::default(),
+            history: Default::default(),
+            alive: 0.into(),
+            taken: 0.into(),
+            leader_gone: false.into(),
+        }
+    }
+
+    /// The thread id in `variant`.
+    #[must_use]
+    pub fn tid(&self, variant: usize) -> i32 {
+        self.tids[variant].load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// Names the thread in `variant`.
+    pub fn set_tid(&self, variant: usize, tid: i32) {
+        self.tids[variant].store(tid, std::sync::atomic::Ordering::Release);
+        self.alive.fetch_or(1 << variant, std::sync::atomic::Ordering::AcqRel);
+    }
+
+    /// Notes that the thread in `variant` has ended; true if no variant has one any more.
+    pub fn set_dead(&self, variant: usize) -> bool {
+        let bit = 1 << variant;
+        self.alive.fetch_and(!bit, std::sync::atomic::Ordering::AcqRel) & !bit == 0
+    }
+
+    /// The calls of `variant` so far.
+    #[must_use]
+    pub fn history_of(&self, variant: usize) -> Vec<HistoryEntry> {
+        lock(&self.history[variant]).entries()
+    }
+}

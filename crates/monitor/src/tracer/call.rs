@@ -1,0 +1,206 @@
+//! System-call stops: gathering inputs at the entry, dealing with the exit.
+
+use std::sync::Arc;
+
+use stretto_abi::table::{Mechanism, ResultKind, Who};
+use stretto_semantics::{self as semantics, Identity, Lookup, Memory};
+use stretto_tracee::{Error, Remote, Resume, Stopped, arguments};
+
+use super::Tracer;
+use super::task::{Held, State};
+use crate::gather::Collector;
+use crate::lock;
+use crate::rendezvous;
+use crate::taskset::{Arrival, CallArrival, Meaning};
+
+/// A variant's memory for `semantics`.
+pub struct VariantMemory(pub Remote);
+
+impl Memory for VariantMemory {
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> usize {
+        self.0.read(address, buffer)
+    }
+
+    fn write(&mut self, address: u64, data: &[u8]) -> usize {
+        self.0.write(address, data)
+    }
+}
+
+const RESTART_SYSCALL: u64 = 219;
+
+impl Tracer<'_> {
+    pub(super) fn on_entry(&mut self, stopped: Stopped) -> Result<(), Error> {
+        let tid = stopped.tid();
+        let registers = stopped.registers()?;
+        let state = self.task(tid)?.state.clone();
+        match state {
+            // The kernel restarts what a signal without a handler interrupted; followers have stayed put.
+            State::Interrupted(_) => {
+                let nr = self.task(tid)?.call().map(CallArrival::nr);
+                if registers.orig_rax == RESTART_SYSCALL || Some(registers.orig_rax) == nr {
+                    self.task(tid)?.state = State::Executing;
+                    return self.resume(stopped, Resume::ToExit, 0);
+                }
+            }
+            State::Reaping(..) | State::ExecutingEach | State::Executing => {
+                return self.resume(stopped, Resume::ToExit, 0);
+            }
+            State::Held(_) => self.release(tid, None)?,
+            _ => {}
+        }
+        let args = arguments(&registers);
+        let mut memory = VariantMemory(Remote::new(tid));
+        let meaning = match semantics::lookup(&self.table, registers.orig_rax, &args, &mut memory) {
+            Lookup::Known(row) if row.who == Who::Local => {
+                let variant = self.variant;
+                lock(&self.task(tid)?.set.history[variant]).enter(registers.orig_rax, args);
+                return self.resume(stopped, Resume::Continue, 0);
+            }
+            Lookup::Known(row) => Meaning::Known(row),
+            Lookup::UnknownNumber => Meaning::UnknownNumber,
+            Lookup::UnknownCommand(parent, value) => Meaning::UnknownCommand(parent, value),
+        };
+        let mut collector = Collector::default();
+        if let Meaning::Known(row) = &meaning {
+            if row.who != Who::Refused {
+                let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
+                if self.variant == 0 {
+                    semantics::gather(&self.table, row, &args, &mut memory, &Identity, &mut collector);
+                } else {
+                    let mm = task.mm.borrow();
+                    semantics::gather(&self.table, row, &args, &mut memory, &*mm, &mut collector);
+                }
+            }
+        }
+        let deliver = if self.leads() { self.due_signal(&stopped, tid)? } else { None };
+        let inputs = collector.finish();
+        let arrival = Arc::new(Arrival::Call(CallArrival { registers, meaning, inputs, deliver }));
+        let variant = self.variant;
+        let task = self.task(tid)?;
+        lock(&task.set.history[variant]).enter(registers.orig_rax, args);
+        self.park(stopped, arrival)
+    }
+
+    /// Stops at a rendezvous.
+    pub(super) fn park(&mut self, stopped: Stopped, arrival: Arc<Arrival>) -> Result<(), Error> {
+        let task = self.task(stopped.tid())?;
+        task.state = State::Arrived;
+        task.stopped = Some(stopped);
+        task.current = Some(Arc::clone(&arrival));
+        let set = Arc::clone(&task.set);
+        rendezvous::arrive(self.session, &set, self.variant, arrival);
+        Ok(())
+    }
+
+    pub(super) fn on_exit(&mut self, stopped: Stopped) -> Result<(), Error> {
+        let tid = stopped.tid();
+        let variant = self.variant;
+        let task = self.task(tid)?;
+        match task.state.clone() {
+            State::Executing => self.leader_done(stopped),
+            State::ExecutingEach => {
+                let result = stopped.registers()?.rax;
+                #[allow(clippy::cast_possible_wrap)]
+                lock(&task.set.history[variant]).leave(result as i64);
+                if task.exec.done && variant != 0 {
+                    return self.on_own_image(stopped);
+                }
+                self.finished(stopped, result)
+            }
+            State::Reaping(result, signal) => {
+                task.stopped = Some(stopped);
+                self.complete(tid, result.ret, signal)
+            }
+            _ => self.resume(stopped, Resume::Continue, 0),
+        }
+    }
+
+    /// Stops behind a call that every variant carries out, and tells its result.
+    pub(super) fn finished(&mut self, stopped: Stopped, result: u64) -> Result<(), Error> {
+        let task = self.task(stopped.tid())?;
+        task.state = State::Finished;
+        task.stopped = Some(stopped);
+        task.exec = super::task::Exec::default();
+        let set = Arc::clone(&task.set);
+        rendezvous::finish(self.session, &set, self.variant, result);
+        Ok(())
+    }
+
+    /// Carries the call out here, as every variant does.
+    pub(super) fn execute_each(&mut self, tid: i32) -> Result<(), Error> {
+        let variant = self.variant;
+        let task = self.task(tid)?;
+        let mechanism = task.call().and_then(CallArrival::row).map(|row| row.mechanism);
+        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        task.state = State::ExecutingEach;
+        if mechanism == Some(Mechanism::Exit) {
+            let whole_process = task.call().is_some_and(|call| call.nr() == libc::SYS_exit_group as u64);
+            let (own, tgid) = (task.tid, task.tgid);
+            for other in self.tasks.values_mut() {
+                if other.tid == own || whole_process && other.tgid == tgid {
+                    other.state = State::Ending;
+                }
+            }
+            return self.resume(stopped, Resume::Continue, 0);
+        }
+        if mechanism == Some(Mechanism::Fork) {
+            self.prepare_birth(&stopped, tid)?;
+        }
+        if mechanism == Some(Mechanism::Exec) && variant != 0 {
+            self.prepare_exec(tid)?;
+        }
+        self.resume(stopped, Resume::ToExit, 0)
+    }
+
+    /// All variants have carried the call out and agree.
+    pub(super) fn agreed(&mut self, tid: i32, value: u64, signal: Option<stretto_tracee::SignalInfo>) -> Result<(), Error> {
+        let leads = self.leads();
+        let task = self.task(tid)?;
+        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let row = task.call().and_then(CallArrival::row).copied();
+        if leads {
+            let may_signal = row.is_some_and(|row| row.flags & stretto_abi::table::MAY_SIGNAL != 0);
+            let set = Arc::clone(&task.set);
+            if may_signal {
+                task.behind = Some(stopped.registers()?);
+                task.state = State::Held(Held::Agreed(value));
+            } else {
+                task.state = State::Running;
+                self.session.post_followers(&set, &crate::mailbox::Decision::Agreed(value, None));
+            }
+            return self.resume(stopped, Resume::Continue, 0);
+        }
+        task.state = State::Running;
+        if row.is_some_and(|row| row.mechanism == Mechanism::Munmap) {
+            let [address, length, ..] = task.call().map(CallArrival::args).unwrap_or_default();
+            task.mm.borrow_mut().remove(address, length);
+        }
+        if row.is_some_and(|row| row.result == ResultKind::Pid) {
+            let mut registers = stopped.registers()?;
+            registers.rax = value;
+            stopped.set_registers(&registers)?;
+        }
+        match signal {
+            None => self.resume(stopped, Resume::Continue, 0),
+            Some(info) => self.inject(stopped, &info, None),
+        }
+    }
+
+    /// Skips the call with this result.
+    pub(super) fn skip(&mut self, tid: i32, result: i64) -> Result<(), Error> {
+        let variant = self.variant;
+        let task = self.task(tid)?;
+        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let Some(call) = task.call() else { return Err(Error::Gone) };
+        let mut registers = call.registers;
+        #[allow(clippy::cast_sign_loss)] // the register holds the same bits
+        {
+            registers.rax = result as u64;
+        }
+        registers.orig_rax = u64::MAX;
+        stopped.set_registers(&registers)?;
+        task.state = State::Running;
+        lock(&task.set.history[variant]).leave(result);
+        self.resume(stopped, Resume::Continue, 0)
+    }
+}

@@ -1,0 +1,147 @@
+//! exec: a new program in every variant, and a layout of its own.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use stretto_tracee::{Error, Resume, Stopped};
+
+use super::Tracer;
+use super::follower::file_identity;
+use crate::config::Layout;
+use crate::layout::image;
+use crate::layout::mm::Mm;
+use crate::mailbox::Decision;
+use crate::result::ImageInfo;
+use crate::taskset::{Arrival, CallArrival};
+
+impl Tracer<'_> {
+    /// Follower: a program that is named by a descriptor must be the leader's file.
+    pub(super) fn prepare_exec(&mut self, tid: i32) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        task.exec = super::task::Exec::default();
+        let Some(Arrival::Call(call)) = task.current.as_deref() else { return Ok(()) };
+        let args = call.args();
+        if call.nr() != libc::SYS_execveat as u64 || args[4] & libc::AT_EMPTY_PATH as u64 == 0 {
+            return Ok(());
+        }
+        let leader_tid = task.set.tid(0);
+        #[allow(clippy::cast_possible_truncation)] // descriptors are ints
+        let fd = i64::from(args[0] as i32);
+        if file_identity(tid, fd) == file_identity(leader_tid, fd) {
+            return Ok(());
+        }
+        self.materialise(tid, leader_tid, fd)
+    }
+
+    /// Replaces a placeholder by the leader's file, then stands at the entry of the same call again.
+    #[allow(clippy::cast_sign_loss)]
+    fn materialise(&mut self, tid: i32, leader_tid: i32, fd: i64) -> Result<(), Error> {
+        self.with_calls(tid, |tracer, calls, call: &CallArrival| {
+            let opened = tracer.reopen(calls, call, leader_tid, fd)?;
+            let flags = calls.call(libc::SYS_fcntl, [fd as u64, libc::F_GETFD as u64, 0, 0, 0, 0])?;
+            let cloexec = if flags & i64::from(libc::FD_CLOEXEC) != 0 { libc::O_CLOEXEC as u64 } else { 0 };
+            calls.call(libc::SYS_dup3, [opened, fd as u64, cloexec, 0, 0, 0])?;
+            calls.call(libc::SYS_close, [opened, 0, 0, 0, 0, 0])?;
+            calls.back_to_entry(&call.registers)
+        })
+    }
+
+    pub(super) fn on_exec(&mut self, stopped: Stopped) -> Result<(), Error> {
+        let tid = stopped.tid();
+        let former = i32::try_from(stopped.event_message()?).unwrap_or(tid);
+        if former != tid {
+            self.take_over_id(former, tid);
+        }
+        let seed = self.session.seed.wrapping_mul(u64::from(self.task(tid)?.set.id) | 1);
+        let mm = Rc::new(RefCell::new(Mm::new(self.variant, seed)));
+        let leads = self.leads();
+        let task = self.task(tid)?;
+        task.mm = mm;
+        task.tgid = tid;
+        task.exec.done = true;
+        if !leads {
+            return self.resume(stopped, Resume::ToExit, 0);
+        }
+        let set = Arc::clone(&task.set);
+        // In 64-bit mode the code segment is 0x33 (arch/x86/include/asm/segment.h).
+        if stopped.registers()?.cs != 0x33 {
+            self.session.exec_error.store(libc::ENOEXEC, Ordering::Release);
+            self.session.fail("32-bit programs are not supported".to_owned());
+            return stopped.resume(Resume::Continue, libc::SIGKILL);
+        }
+        let info = image::inspect(&stopped)?;
+        self.note_image(&set, &info);
+        self.session.post_followers(&set, &Decision::Image(Arc::new(info)));
+        self.resume(stopped, Resume::ToExit, 0)
+    }
+
+    fn note_image(&self, set: &crate::taskset::TaskSet, info: &ImageInfo) {
+        if set.id == 1 {
+            self.session.phase("exec");
+        }
+        let Some(program) = info.images.first() else { return };
+        let name = program.parts.first().map_or("", |part| part.name.as_str());
+        if !program.movable {
+            let rest = if info.images.len() > 1 { "its libraries are" } else { "nothing else is there to be" };
+            let message = format!("{name} is not position-independent: its own code is not diversified, {rest}");
+            self.session.events.warn("non-pie", name, &message);
+        }
+        if self.session.events.logged() {
+            self.session.events.event("exec", serde_json::json!({"task": set.id, "program": name}));
+        }
+    }
+
+    /// A thread other than the first called exec: it now has the first one's id.
+    fn take_over_id(&mut self, former: i32, tid: i32) {
+        if let Some(old) = self.tasks.remove(&tid) {
+            self.by_set.remove(&old.set.id);
+            if old.set.set_dead(self.variant) {
+                self.session.remove_set(&old.set);
+            }
+        }
+        if let Some(mut task) = self.tasks.remove(&former) {
+            task.tid = tid;
+            self.add(task);
+        }
+    }
+
+    /// Follower: its exec is done; the leader's layout is needed to go on.
+    pub(super) fn on_own_image(&mut self, stopped: Stopped) -> Result<(), Error> {
+        let task = self.task(stopped.tid())?;
+        match task.exec.image.take() {
+            Some(image) => self.arrange(stopped, &image),
+            None => {
+                task.stopped = Some(stopped);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn on_leader_image(&mut self, tid: i32, image: Arc<ImageInfo>) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        match task.stopped.take() {
+            Some(stopped) if task.exec.done => self.arrange(stopped, &image),
+            stopped => {
+                task.stopped = stopped;
+                task.exec.image = Some(image);
+                Ok(())
+            }
+        }
+    }
+
+    fn arrange(&mut self, stopped: Stopped, image: &ImageInfo) -> Result<(), Error> {
+        let move_data = self.session.config.layout == Layout::Disjoint;
+        let mm = Rc::clone(&self.task(stopped.tid())?.mm);
+        let first = self.task(stopped.tid())?.set.id == 1;
+        let (stopped, mut registers) = image::arrange(stopped, image, &mut mm.borrow_mut(), move_data)?;
+        registers.orig_rax = u64::MAX;
+        registers.rax = 0;
+        stopped.set_registers(&registers)?;
+        if first {
+            self.session.phase("layout");
+        }
+        self.finished(stopped, 0)
+    }
+}

@@ -1,0 +1,145 @@
+//! The leader's side of a call that it alone carries out.
+
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+
+use stretto_abi::table::{CallRow, MAY_SIGNAL, Mechanism, NONE, ResultKind};
+use stretto_semantics::{self as semantics, Identity};
+use stretto_tracee::{Error, Remote, Resume, SignalInfo, Stopped};
+
+use super::Tracer;
+use super::call::VariantMemory;
+use super::task::{Held, State};
+use crate::gather::{InputsBefore, Outputs};
+use crate::lock;
+use crate::mailbox::Decision;
+use crate::result::LeaderResult;
+use crate::taskset::CallArrival;
+
+/// Results with which the kernel says "a signal is next" (include/linux/errno.h).
+pub fn restarts(ret: i64) -> bool {
+    matches!(ret, -514..=-512 | -516)
+}
+
+impl Tracer<'_> {
+    /// Carries the call out for all.
+    pub(super) fn execute(&mut self, tid: i32) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        task.state = State::Executing;
+        self.resume(stopped, Resume::ToExit, 0)
+    }
+
+    pub(super) fn leader_done(&mut self, stopped: Stopped) -> Result<(), Error> {
+        let tid = stopped.tid();
+        let registers = stopped.registers()?;
+        #[allow(clippy::cast_possible_wrap)] // errors are small negative numbers
+        let ret = registers.rax as i64;
+        if restarts(ret) {
+            self.task(tid)?.state = State::Interrupted(ret);
+            return self.resume(stopped, Resume::Continue, 0);
+        }
+        let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
+        lock(&task.set.history[0]).leave(ret);
+        let call = task.call().ok_or(Error::Gone)?;
+        let row = *call.row().ok_or(Error::Gone)?;
+        let result = Arc::new(self.outcome(tid, call, &row, ret));
+        let signal_may_follow = row.flags & MAY_SIGNAL != 0
+            || matches!(i32::try_from(-ret), Ok(libc::EPIPE | libc::EFBIG | libc::EINTR));
+        let set = Arc::clone(&task.set);
+        let task = self.task(tid)?;
+        if signal_may_follow {
+            task.behind = Some(registers);
+            task.state = State::Held(Held::Result(result));
+        } else {
+            task.state = State::Running;
+            self.session.post_followers(&set, &Decision::Result(result, None));
+        }
+        self.resume(stopped, Resume::Continue, 0)
+    }
+
+    /// Tells the followers how the held call ended, and which signal came with it.
+    pub(super) fn release(&mut self, tid: i32, signal: Option<SignalInfo>) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        let State::Held(held) = std::mem::replace(&mut task.state, State::Running) else { return Ok(()) };
+        task.behind = None;
+        let set = Arc::clone(&task.set);
+        let decision = match held {
+            Held::Result(result) => Decision::Result(result, signal),
+            Held::Agreed(value) => Decision::Agreed(value, signal),
+        };
+        self.session.post_followers(&set, &decision);
+        Ok(())
+    }
+
+    /// Everything that followers need to know of the leader's call.
+    fn outcome(&self, tid: i32, call: &CallArrival, row: &CallRow, ret: i64) -> LeaderResult {
+        let mut result = LeaderResult { ret, call: Some(*row), ..LeaderResult::default() };
+        let mut memory = VariantMemory(Remote::new(tid));
+        let args = call.args();
+        let mut outputs = Outputs::default();
+        let before = InputsBefore(&call.inputs);
+        semantics::collect(&self.table, row, &args, ret, &mut memory, &before, &Identity, &mut outputs);
+        (result.stream, result.received) = outputs.finish();
+        if (-4095..0).contains(&ret) {
+            return result;
+        }
+        if row.result == ResultKind::NewFd && row.cloexec != NONE {
+            result.cloexec = semantics::evaluate(&self.table, row.cloexec, &args, &mut memory) != 0;
+        }
+        match row.mechanism {
+            Mechanism::Open => result.readable = readable(tid, ret),
+            Mechanism::Mmap => result.elf = maps_elf(tid, &args),
+            Mechanism::RecvFds => result.cloexec = args.iter().any(|&arg| arg & 0x4000_0000 != 0 && arg < 1 << 32),
+            Mechanism::Wait => {
+                let child = if call.nr() == libc::SYS_wait4 as u64 {
+                    i32::try_from(ret).unwrap_or(0)
+                } else {
+                    waitid_child(Remote::new(tid), &args)
+                };
+                let gone = self
+                    .session
+                    .set_of_leader(child)
+                    .filter(|set| set.leader_gone.load(std::sync::atomic::Ordering::Acquire));
+                if gone.is_some() {
+                    self.session.forget_leader(child);
+                }
+                result.reaped = gone;
+            }
+            _ => {}
+        }
+        result
+    }
+}
+
+/// The child that `waitid` took away: `si_pid`, unless WNOWAIT left it there.
+fn waitid_child(memory: Remote, args: &[u64; 6]) -> i32 {
+    const WNOWAIT: u64 = 0x0100_0000;
+    if args[3] & WNOWAIT != 0 || args[2] == 0 {
+        return 0;
+    }
+    let mut pid = [0; 4];
+    let _ = memory.read(args[2] + 16, &mut pid);
+    i32::from_le_bytes(pid)
+}
+
+/// Device and inode of a descriptor that followers may open for themselves: a regular file or directory that
+/// was opened for reading only.
+fn readable(tid: i32, fd: i64) -> Option<(u64, u64)> {
+    let metadata = std::fs::metadata(format!("/proc/{tid}/fd/{fd}")).ok()?;
+    (metadata.is_file() || metadata.is_dir()).then(|| (metadata.dev(), metadata.ino()))
+}
+
+/// Whether a new mapping may belong to an ELF image: private, of a file that begins like one.
+fn maps_elf(tid: i32, args: &[u64; 6]) -> bool {
+    use std::io::Read;
+    let flags = args[3];
+    if flags & (libc::MAP_ANONYMOUS as u64) != 0 || flags & (libc::MAP_PRIVATE as u64) == 0 {
+        return false;
+    }
+    let mut magic = [0; 4];
+    #[allow(clippy::cast_possible_truncation)]
+    let fd = args[4] as i32;
+    std::fs::File::open(format!("/proc/{tid}/fd/{fd}")).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
+        && magic == *b"\x7fELF"
+}

@@ -1,0 +1,176 @@
+//! Followers map where the leader mapped: data at the leader's address, code in their own arena.
+
+use stretto_abi::table::Mechanism;
+use stretto_semantics::Canon;
+use stretto_tracee::{Error, Remote, RemoteCalls};
+
+use super::Tracer;
+use super::follower::file_identity;
+use crate::config::Layout;
+use crate::layout::mm::page_up;
+use crate::result::LeaderResult;
+use crate::taskset::CallArrival;
+
+const FIXED_NOREPLACE: u64 = libc::MAP_FIXED_NOREPLACE as u64;
+const FIXED: u64 = libc::MAP_FIXED as u64 | FIXED_NOREPLACE;
+
+impl Tracer<'_> {
+    /// Follows `mmap`, `mremap` or `brk`; returns this variant's own result.
+    pub(super) fn follow_mapping(
+        &mut self,
+        calls: &mut RemoteCalls,
+        call: &CallArrival,
+        result: &LeaderResult,
+    ) -> Result<i64, Error> {
+        #[allow(clippy::cast_sign_loss)] // an address
+        let leader = result.ret as u64;
+        match result.call.map(|row| row.mechanism) {
+            Some(Mechanism::Brk) => self.follow_brk(calls, leader),
+            Some(Mechanism::Mremap) => self.follow_mremap(calls, call, leader),
+            _ => self.follow_mmap(calls, call, result, leader),
+        }
+    }
+
+    fn follow_mmap(
+        &mut self,
+        calls: &mut RemoteCalls,
+        call: &CallArrival,
+        result: &LeaderResult,
+        leader: u64,
+    ) -> Result<i64, Error> {
+        let mut args = call.args();
+        let [_, length, protection, flags, ..] = args;
+        let anonymous = flags & libc::MAP_ANONYMOUS as u64 != 0;
+        let apart = result.elf
+            || protection & libc::PROT_EXEC as u64 != 0
+            || self.session.config.layout == Layout::Disjoint;
+        if flags & FIXED == 0 {
+            args[0] = if apart { self.task(calls.tid())?.mm.borrow_mut().reserve(length) } else { leader };
+            args[3] |= FIXED_NOREPLACE;
+        }
+        let mut opened = None;
+        if !anonymous {
+            opened = self.own_file(calls, call, &mut args)?;
+        }
+        let mut own = calls.call(libc::SYS_mmap, args)?;
+        if own == -i64::from(libc::EEXIST) && flags & FIXED == 0 {
+            args[0] = self.task(calls.tid())?.mm.borrow_mut().reserve(length);
+            own = calls.call(libc::SYS_mmap, args)?;
+        }
+        if let Some(fd) = opened {
+            calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
+        }
+        let own_address = expect("mmap", own)?;
+        if flags & FIXED == 0 {
+            self.task(calls.tid())?.mm.borrow_mut().add(leader, own_address, length);
+        }
+        Ok(own)
+    }
+
+    /// Makes `args` map the leader's file. Returns a descriptor to close afterwards.
+    fn own_file(
+        &mut self,
+        calls: &mut RemoteCalls,
+        call: &CallArrival,
+        args: &mut [u64; 6],
+    ) -> Result<Option<u64>, Error> {
+        #[allow(clippy::cast_possible_truncation)] // descriptors are ints
+        let fd = i64::from(args[4] as i32);
+        let leader_tid = self.task(calls.tid())?.set.tid(0);
+        let shared = args[3] & 0xf == libc::MAP_SHARED as u64 || args[3] & 0xf == libc::MAP_SHARED_VALIDATE as u64;
+        if shared && args[2] & libc::PROT_WRITE as u64 != 0 {
+            // Only the leader's stores may reach the file.
+            args[3] = args[3] & !0xf | libc::MAP_PRIVATE as u64;
+            self.session.events.warn(
+                "shared-memory",
+                "mmap",
+                "the program maps a file shared and writable; accesses to it are not intercepted yet",
+            );
+        }
+        if file_identity(calls.tid(), fd) == file_identity(leader_tid, fd) {
+            return Ok(None);
+        }
+        let opened = self.reopen(calls, call, leader_tid, fd)?;
+        args[4] = opened;
+        Ok(Some(opened))
+    }
+
+    /// Opens what the leader's descriptor stands for, through `/proc`.
+    #[allow(clippy::cast_sign_loss)]
+    pub(super) fn reopen(
+        &mut self,
+        calls: &mut RemoteCalls,
+        call: &CallArrival,
+        leader_tid: i32,
+        fd: i64,
+    ) -> Result<u64, Error> {
+        let path = format!("/proc/{leader_tid}/fd/{fd}\0");
+        // The top of the stack is certainly mapped, and the thread that owns it is stopped.
+        let place = call.registers.rsp;
+        let memory = Remote::new(calls.tid());
+        let mut saved = vec![0; path.len()];
+        if memory.read(place, &mut saved) != saved.len() || memory.write(place, path.as_bytes()) != path.len() {
+            return Err(Error::Os { call: "process_vm_writev", errno: libc::EFAULT });
+        }
+        let mut answer = -1;
+        for mode in [libc::O_RDWR, libc::O_RDONLY] {
+            let flags = (mode | libc::O_CLOEXEC) as u64;
+            answer = calls.call(libc::SYS_openat, [libc::AT_FDCWD as u64, place, flags, 0, 0, 0])?;
+            if answer >= 0 {
+                break;
+            }
+        }
+        let _ = memory.write(place, &saved);
+        expect("opening the leader's file", answer)
+    }
+
+    fn follow_brk(&mut self, calls: &mut RemoteCalls, leader: u64) -> Result<i64, Error> {
+        let old = self.task(calls.tid())?.mm.borrow().brk;
+        let (from, to) = (page_up(old), page_up(leader));
+        if to > from {
+            let protection = (libc::PROT_READ | libc::PROT_WRITE) as u64;
+            let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64 | FIXED_NOREPLACE;
+            expect("mmap for brk", calls.call(libc::SYS_mmap, [from, to - from, protection, flags, u64::MAX, 0])?)?;
+        } else if to < from {
+            calls.call(libc::SYS_munmap, [to, from - to, 0, 0, 0, 0])?;
+        }
+        self.task(calls.tid())?.mm.borrow_mut().brk = leader;
+        #[allow(clippy::cast_possible_wrap)]
+        Ok(leader as i64)
+    }
+
+    fn follow_mremap(&mut self, calls: &mut RemoteCalls, call: &CallArrival, leader: u64) -> Result<i64, Error> {
+        let mut args = call.args();
+        let [old, old_length, new_length, flags, ..] = args;
+        let fixed = flags & libc::MREMAP_FIXED as u64 != 0;
+        let (region, was) = {
+            let mm = self.task(calls.tid())?.mm.borrow().clone();
+            (mm.region_at(old), mm.to_leader(old))
+        };
+        if !fixed && leader == was {
+            args[3] &= !(libc::MREMAP_MAYMOVE as u64);
+        } else if !fixed {
+            args[3] |= libc::MREMAP_FIXED as u64;
+            args[4] =
+                if region.is_some() { self.task(calls.tid())?.mm.borrow_mut().reserve(new_length) } else { leader };
+        }
+        let own = calls.call(libc::SYS_mremap, args)?;
+        let own_address = expect("mremap", own)?;
+        if region.is_some() {
+            let task = self.task(calls.tid())?;
+            let mut mm = task.mm.borrow_mut();
+            mm.remove(old, old_length);
+            mm.add(leader, own_address, new_length);
+        }
+        Ok(own)
+    }
+}
+
+/// A follower must be able to do what the leader could.
+fn expect(call: &'static str, answer: i64) -> Result<u64, Error> {
+    if (-4095..0).contains(&answer) {
+        return Err(Error::Os { call, errno: i32::try_from(-answer).unwrap_or(0) });
+    }
+    #[allow(clippy::cast_sign_loss)]
+    Ok(answer as u64)
+}

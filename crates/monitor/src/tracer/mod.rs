@@ -1,0 +1,310 @@
+//! One tracer thread per variant: it alone may ask ptrace anything about that variant's threads.
+//!
+//! The loop takes two kinds of news: stops of its own tracees, and messages from the other tracers. A stop
+//! that is a rendezvous parks the thread; whoever comes last decides and posts to all (`crate::rendezvous`).
+
+mod birth;
+mod call;
+mod exec;
+mod follower;
+mod leader;
+mod mapping;
+mod signal;
+mod task;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use stretto_abi::table::Table;
+use stretto_tracee::{Error, Event, Resume, Stop, Stopped, kill_thread, wait};
+
+use crate::layout::mm::Mm;
+use crate::lock;
+use crate::mailbox::{Decision, Message};
+use crate::rendezvous;
+use crate::session::{Ending, Session};
+use crate::taskset::TaskSet;
+use task::{State, Task};
+
+/// How long a tracer looks for the other variants' news before it sleeps. Sleeping costs a wake-up across CPUs
+/// (25-90 us measured on a virtual machine without halt polling), so looking for about as long is the
+/// competitive choice.
+const SPIN: Duration = Duration::from_micros(60);
+
+/// The tracer of one variant.
+#[derive(Debug)]
+pub struct Tracer<'s> {
+    session: &'s Session,
+    table: Table<'s>,
+    variant: usize,
+    tasks: HashMap<i32, Task>,
+    /// Thread id by set.
+    by_set: HashMap<u32, i32>,
+    /// Children that stopped before their parent told about them.
+    strangers: HashMap<i32, Stopped>,
+    dropped: bool,
+    /// A tracee was resumed since the last wait: it needs the CPU now.
+    resumed: bool,
+    crowded: bool,
+}
+
+impl<'s> Tracer<'s> {
+    /// A tracer for `variant`; `crowded`: there are more variants than CPUs.
+    #[must_use]
+    pub fn new(session: &'s Session, table: Table<'s>, variant: usize, crowded: bool) -> Self {
+        Self {
+            session,
+            table,
+            variant,
+            tasks: HashMap::new(),
+            by_set: HashMap::new(),
+            strangers: HashMap::new(),
+            dropped: false,
+            resumed: true,
+            crowded,
+        }
+    }
+
+    fn leads(&self) -> bool {
+        self.variant == 0
+    }
+
+    /// Takes the variant's first thread, which has just been seized.
+    pub fn adopt_root(&mut self, set: &Arc<TaskSet>, tid: i32) {
+        let mm = Mm::new(self.variant, self.session.seed);
+        self.add(Task::new(Arc::clone(set), tid, tid, Rc::new(RefCell::new(mm))));
+    }
+
+    fn add(&mut self, task: Task) {
+        if self.leads() {
+            self.session.name_leader(&task.set, task.tid);
+        } else {
+            task.set.set_tid(self.variant, task.tid);
+        }
+        self.by_set.insert(task.set.id, task.tid);
+        self.tasks.insert(task.tid, task);
+    }
+
+    /// Runs until no tracee is left.
+    pub fn run(&mut self) {
+        self.session.mailboxes[self.variant].sleeper.adopt();
+        loop {
+            while let Some(message) = self.session.mailboxes[self.variant].take() {
+                self.obey(message);
+            }
+            match self.next_event() {
+                Ok(Some((stopped, event))) => self.on_event(stopped, event),
+                Ok(None) => {}
+                Err(Error::Gone) => return,
+                Err(error) => {
+                    self.session.fail(format!("variant {}: {error}", self.variant));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn next_event(&mut self) -> Result<Option<(Stopped, Event)>, Error> {
+        let sleeper = &self.session.mailboxes[self.variant].sleeper;
+        if !std::mem::take(&mut self.resumed) {
+            let start = Instant::now();
+            while start.elapsed() < SPIN {
+                for _ in 0..64 {
+                    if sleeper.called() {
+                        return Ok(None);
+                    }
+                    std::hint::spin_loop();
+                }
+                if self.crowded {
+                    std::thread::yield_now();
+                }
+                if let Some(event) = wait(None)? {
+                    return Ok(Some(event));
+                }
+            }
+        }
+        wait(Some(sleeper))
+    }
+
+    fn on_event(&mut self, stopped: Stopped, event: Event) {
+        let tid = stopped.tid();
+        match event {
+            Event::Stopped(stop) => {
+                let outcome = self.on_stop(stopped, stop);
+                self.settle(tid, outcome);
+            }
+            event => self.on_end(tid, event),
+        }
+    }
+
+    fn on_end(&mut self, tid: i32, event: Event) {
+        match event {
+            Event::Exited(status) => self.on_death(tid, Ending::Exited(status)),
+            Event::Signalled(signal) => self.on_death(tid, Ending::Signalled(signal)),
+            Event::Stopped(_) | Event::Other => {}
+        }
+    }
+
+    /// A tracee that is gone will be (or was already) reported as dead; other failures end the run.
+    fn settle(&mut self, tid: i32, outcome: Result<(), Error>) {
+        match outcome {
+            Ok(()) => {}
+            // Its report is still to come.
+            Err(Error::Gone) => {}
+            Err(Error::Ended(event)) => self.on_end(tid, event),
+            Err(error) => {
+                let call = self.tasks.get(&tid).and_then(|task| task.call().map(|call| call.nr()));
+                self.session.fail(format!(
+                    "variant {}, thread {tid}, system call {}: {error}",
+                    self.variant,
+                    call.map_or_else(|| "-".to_owned(), |nr| nr.to_string()),
+                ));
+            }
+        }
+    }
+
+    fn on_stop(&mut self, stopped: Stopped, stop: Stop) -> Result<(), Error> {
+        let tid = stopped.tid();
+        if self.dropped {
+            let _ = kill_thread(tid, tid, libc::SIGKILL);
+            return stopped.resume(Resume::Continue, libc::SIGKILL);
+        }
+        if !self.tasks.contains_key(&tid) {
+            // Only a new child can be unknown; its parent's event comes soon. An exec by another thread than
+            // the first also changes an id.
+            if stop == Stop::Exec {
+                return self.on_exec(stopped);
+            }
+            self.strangers.insert(tid, stopped);
+            return Ok(());
+        }
+        match stop {
+            Stop::Entry => self.on_entry(stopped),
+            Stop::Exit => self.on_exit(stopped),
+            Stop::Fork => self.on_birth(stopped),
+            Stop::Exec => self.on_exec(stopped),
+            Stop::Group(_) => self.resume(stopped, Resume::Listen, 0),
+            Stop::Trap | Stop::Exiting => self.resume(stopped, Resume::Continue, 0),
+            Stop::Signal(signal) => self.on_signal(stopped, signal),
+        }
+    }
+
+    fn resume(&mut self, stopped: Stopped, how: Resume, signal: i32) -> Result<(), Error> {
+        self.resumed = true;
+        stopped.resume(how, signal)
+    }
+
+    fn task(&mut self, tid: i32) -> Result<&mut Task, Error> {
+        self.tasks.get_mut(&tid).ok_or(Error::Gone)
+    }
+
+    fn obey(&mut self, message: Message) {
+        let Message { set, decision } = message;
+        match decision {
+            Decision::Drop => return self.drop_everything(),
+            Decision::Recheck => {
+                for set in self.session.all_sets() {
+                    rendezvous::recheck(self.session, &set);
+                }
+                return;
+            }
+            Decision::Tick => return self.on_tick(),
+            _ => {}
+        }
+        let Some(tid) = set.and_then(|set| self.by_set.get(&set.id).copied()) else { return };
+        let outcome = self.carry_out(tid, decision);
+        self.settle(tid, outcome);
+    }
+
+    fn carry_out(&mut self, tid: i32, decision: Decision) -> Result<(), Error> {
+        match decision {
+            Decision::Execute => self.execute(tid),
+            Decision::ExecuteEach => self.execute_each(tid),
+            Decision::Refuse(errno) => self.skip(tid, -i64::from(errno)),
+            Decision::Swallow => self.skip(tid, 0),
+            Decision::Result(result, signal) => self.take_over(tid, &result, signal),
+            Decision::Interrupted(ret, info) => self.interrupt(tid, ret, &info),
+            Decision::SignalAtEntry(info) => self.signal_at_entry(tid, &info),
+            Decision::Agreed(value, signal) => self.agreed(tid, value, signal),
+            Decision::Forked(child, leader) => self.on_leader_forked(tid, child, leader),
+            Decision::Image(image) => self.on_leader_image(tid, image),
+            Decision::Fault => self.deliver_fault(tid),
+            Decision::Timestamp(value) => self.deliver_timestamp(tid, value),
+            Decision::SignalAnywhere(info) => self.signal_anywhere(tid, &info),
+            Decision::SignalTaken => self.signal_taken(tid),
+            Decision::Kill => self.kill(tid),
+            Decision::Drop | Decision::Recheck | Decision::Tick => Ok(()),
+        }
+    }
+
+    fn kill(&mut self, tid: i32) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        task.state = State::Ending;
+        let tgid = task.tgid;
+        for other in self.tasks.values_mut().filter(|other| other.tgid == tgid) {
+            other.state = State::Ending;
+        }
+        kill_thread(tgid, tid, libc::SIGKILL)
+    }
+
+    fn drop_everything(&mut self) {
+        self.dropped = true;
+        for (tid, task) in &mut self.tasks {
+            task.state = State::Ending;
+            let _ = kill_thread(task.tgid, *tid, libc::SIGKILL);
+        }
+        for (tid, stopped) in self.strangers.drain() {
+            let _ = kill_thread(tid, tid, libc::SIGKILL);
+            let _ = stopped.resume(Resume::Continue, libc::SIGKILL);
+        }
+    }
+
+    fn on_death(&mut self, tid: i32, ending: Ending) {
+        self.strangers.remove(&tid);
+        let Some(task) = self.tasks.remove(&tid) else { return };
+        self.by_set.remove(&task.set.id);
+        let last = task.set.set_dead(self.variant);
+        let expected = matches!(task.state, State::Ending) || self.dropped;
+        if self.leads() {
+            self.on_leader_death(&task, ending, expected);
+        } else if let (false, Ending::Signalled(signal)) = (expected, ending) {
+            let process_ends = self.tasks.values().any(|other| other.tgid == task.tgid && matches!(other.state, State::Ending));
+            if !process_ends && !task.set.leader_gone.load(Ordering::Acquire) {
+                rendezvous::unexpected_death(self.session, &task.set, self.variant, signal);
+            }
+        }
+        if last {
+            self.session.remove_set(&task.set);
+        }
+    }
+
+    fn on_leader_death(&self, task: &Task, ending: Ending, expected: bool) {
+        task.set.leader_gone.store(true, Ordering::Release);
+        if task.set.id == 1 {
+            lock(&self.session.ending).get_or_insert(ending);
+        }
+        if self.session.events.logged() {
+            let (status, signal) = match ending {
+                Ending::Exited(status) => (Some(status), None),
+                Ending::Signalled(signal) => (None, Some(signal)),
+            };
+            self.session.events.event(
+                "exit",
+                serde_json::json!({"task": task.set.id, "pid": task.tid, "status": status, "signal": signal}),
+            );
+        }
+        // A leader that was held had told nobody how its last call ended; the followers end with it.
+        if !expected {
+            self.session.post_followers(&task.set, &Decision::Kill);
+        }
+        if task.set.id == 1 && !self.session.config.wait_for_orphans {
+            for mailbox in &self.session.mailboxes {
+                mailbox.post(None, Decision::Drop);
+            }
+        }
+    }
+}

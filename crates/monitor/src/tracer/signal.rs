@@ -1,0 +1,355 @@
+//! Signals: the leader's are delivered to all variants at the same point; followers' own mean nothing.
+//!
+//! Points, in order of preference: behind the call that the signal interrupted or came with; at the entry of
+//! the next call; anywhere, when the leader makes no call for a while.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use stretto_tracee::{
+    Error, Event, Registers, Remote, Resume, SignalInfo, Stop, Stopped, kill_thread, wait_for,
+};
+
+use super::Tracer;
+use super::leader::restarts;
+use super::task::State;
+use crate::mailbox::Decision;
+use crate::taskset::Arrival;
+
+/// How long a signal waits for the leader's next call before it is delivered wherever the variants are.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// What the program does with a signal, as the kernel knows it (proc_pid_status(5): SigCgt).
+fn has_handler(tid: i32, signal: i32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
+    text.lines()
+        .find_map(|line| line.strip_prefix("SigCgt:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & bit(signal) != 0)
+}
+
+fn bit(signal: i32) -> u64 {
+    1 << (signal - 1).clamp(0, 63)
+}
+
+/// Whether the processor or the kernel raised it because of what the thread just did (sigaction(2), si_code).
+fn is_fault(info: &SignalInfo) -> bool {
+    info.code() > 0
+        && matches!(
+            info.signal(),
+            libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP | libc::SIGSYS
+        )
+}
+
+/// The length of the time-stamp instruction at `rip`, if there is one: rdtsc (0f 31) or rdtscp (0f 01 f9).
+fn timestamp_instruction(tid: i32, rip: u64) -> Option<u64> {
+    let mut code = [0; 3];
+    let got = Remote::new(tid).read(rip, &mut code);
+    match code {
+        [0x0f, 0x31, _] if got >= 2 => Some(2),
+        [0x0f, 0x01, 0xf9] if got == 3 => Some(3),
+        _ => None,
+    }
+}
+
+/// Equal but for `orig_rax`, which is only meaningful in a call.
+fn same_place(one: &Registers, other: &Registers) -> bool {
+    one.rip == other.rip
+        && one.rsp == other.rsp
+        && one.rax == other.rax
+        && one.rcx == other.rcx
+        && one.r11 == other.r11
+        && one.rdi == other.rdi
+        && one.rsi == other.rsi
+        && one.rdx == other.rdx
+        && one.rbx == other.rbx
+        && one.rbp == other.rbp
+}
+
+impl Tracer<'_> {
+    pub(super) fn on_signal(&mut self, stopped: Stopped, signal: i32) -> Result<(), Error> {
+        let tid = stopped.tid();
+        let Ok(info) = stopped.signal_info() else { return self.resume(stopped, Resume::Listen, 0) };
+        if is_fault(&info) {
+            return self.on_fault(stopped, info);
+        }
+        if !self.leads() {
+            // Only what the leader took counts; a fatal signal from outside must still end the follower.
+            return self.resume(stopped, Resume::Continue, 0);
+        }
+        self.session.statistics.signals.fetch_add(1, Ordering::Relaxed);
+        if self.session.events.logged() {
+            let id = self.task(tid)?.set.id;
+            self.session.events.event(
+                "signal",
+                serde_json::json!({"task": id, "signal": signal, "code": info.code()}),
+            );
+        }
+        if self.is_reminder(tid, &info) {
+            return self.signal_everywhere(stopped);
+        }
+        if !has_handler(tid, signal) {
+            self.release(tid, None)?;
+            return self.resume(stopped, Resume::Continue, signal);
+        }
+        let registers = stopped.registers()?;
+        let task = self.task(tid)?;
+        match task.state.clone() {
+            State::Interrupted(ret) => {
+                task.state = State::Running;
+                let set = Arc::clone(&task.set);
+                self.session.post_followers(&set, &Decision::Interrupted(ret, info));
+                self.resume(stopped, Resume::Continue, signal)
+            }
+            State::Held(_) if task.behind.as_ref().is_some_and(|behind| same_place(behind, &registers)) => {
+                self.release(tid, Some(info))?;
+                self.resume(stopped, Resume::Continue, signal)
+            }
+            _ => {
+                self.release(tid, None)?;
+                #[allow(clippy::cast_possible_wrap)]
+                let blocked_locally = registers.orig_rax as i64 >= 0 && restarts(registers.rax as i64);
+                let task = self.task(tid)?;
+                task.deferred.push_back((info, Instant::now()));
+                if blocked_locally {
+                    return self.signal_everywhere(stopped);
+                }
+                self.session.ticks_wanted.fetch_add(1, Ordering::AcqRel);
+                self.resume(stopped, Resume::Continue, 0)
+            }
+        }
+    }
+
+    fn on_fault(&mut self, stopped: Stopped, info: SignalInfo) -> Result<(), Error> {
+        let tid = stopped.tid();
+        self.release(tid, None)?;
+        let registers = stopped.registers()?;
+        let timestamp = (info.signal() == libc::SIGSEGV && info.code() == libc::SI_KERNEL)
+            .then(|| timestamp_instruction(tid, registers.rip))
+            .flatten();
+        let arrival = match timestamp {
+            Some(length) => Arrival::Timestamp { registers, length },
+            None => Arrival::Fault { info, registers },
+        };
+        self.park(stopped, Arc::new(arrival))
+    }
+
+    /// All variants took the same fault: the program's handler, or its end.
+    pub(super) fn deliver_fault(&mut self, tid: i32) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let Some(Arrival::Fault { info, .. }) = task.current.as_deref() else { return Err(Error::Gone) };
+        let signal = info.signal();
+        task.state = if has_handler(tid, signal) { State::Running } else { State::Ending };
+        self.resume(stopped, Resume::Continue, signal)
+    }
+
+    pub(super) fn deliver_timestamp(&mut self, tid: i32, value: u64) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let Some(Arrival::Timestamp { registers, length }) = task.current.as_deref() else {
+            return Err(Error::Gone);
+        };
+        let mut registers = *registers;
+        registers.rax = value & 0xffff_ffff;
+        registers.rdx = value >> 32;
+        if *length == 3 {
+            // IA32_TSC_AUX: Linux puts node and CPU there; all variants are told CPU 0.
+            registers.rcx = 0;
+        }
+        registers.rip += length;
+        stopped.set_registers(&registers)?;
+        task.state = State::Running;
+        self.resume(stopped, Resume::Continue, 0)
+    }
+
+    /// Leader, at the entry of a call: the deferred signal whose time has come.
+    pub(super) fn due_signal(&mut self, stopped: &Stopped, tid: i32) -> Result<Option<SignalInfo>, Error> {
+        if self.task(tid)?.deferred.is_empty() {
+            return Ok(None);
+        }
+        let mask = stopped.signal_mask()?;
+        let task = self.task(tid)?;
+        let due = task.deferred.iter().position(|(info, _)| mask & bit(info.signal()) == 0);
+        let due = due.and_then(|index| task.deferred.remove(index)).map(|(info, _)| info);
+        if due.is_some() {
+            self.session.ticks_wanted.fetch_sub(1, Ordering::AcqRel);
+        }
+        Ok(due)
+    }
+
+    /// Undoes the entry of a call and delivers the signal; the call comes again behind the handler.
+    pub(super) fn signal_at_entry(&mut self, tid: i32, info: &SignalInfo) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        task.state = State::Running;
+        undo_entry(&stopped, task.call().ok_or(Error::Gone)?.registers)?;
+        self.inject(stopped, info, None)
+    }
+
+    /// The leader's call was interrupted by a signal with a handler: so is this one.
+    pub(super) fn interrupt(&mut self, tid: i32, ret: i64, info: &SignalInfo) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let call = task.call().ok_or(Error::Gone)?;
+        let nr = call.nr();
+        let mut registers = call.registers;
+        #[allow(clippy::cast_sign_loss)] // the register holds the same bits
+        {
+            registers.rax = ret as u64;
+        }
+        registers.orig_rax = u64::MAX;
+        stopped.set_registers(&registers)?;
+        task.state = State::Running;
+        self.inject(stopped, info, Some(nr))
+    }
+
+    /// Sends a signal to a stopped thread and delivers it with the leader's details. `interrupted`: the number
+    /// of the call that it interrupts; the kernel then restarts the call or returns EINTR as it would have.
+    pub(super) fn inject(
+        &mut self,
+        stopped: Stopped,
+        info: &SignalInfo,
+        interrupted: Option<u64>,
+    ) -> Result<(), Error> {
+        let tid = stopped.tid();
+        let tgid = self.task(tid)?.tgid;
+        let signal = info.signal();
+        let mask = stopped.signal_mask()?;
+        if mask & bit(signal) != 0 {
+            // The leader waited with a temporary mask (sigsuspend, ppoll); only it really waited.
+            stopped.set_signal_mask(mask & !bit(signal))?;
+        }
+        kill_thread(tgid, tid, signal)?;
+        stopped.resume(Resume::Continue, 0)?;
+        let stopped = self.until_signal(tid, signal)?;
+        if mask & bit(signal) != 0 {
+            stopped.set_signal_mask(mask)?;
+        }
+        if let Some(nr) = interrupted {
+            let mut registers = stopped.registers()?;
+            registers.orig_rax = nr;
+            stopped.set_registers(&registers)?;
+        }
+        stopped.set_signal_info(info)?;
+        self.resume(stopped, Resume::Continue, signal)
+    }
+
+    /// Runs a thread until `signal` is about to be delivered to it; other signals are put off (leader) or
+    /// mean nothing (follower).
+    fn until_signal(&mut self, tid: i32, signal: i32) -> Result<Stopped, Error> {
+        loop {
+            let (stopped, event) = wait_for(tid)?;
+            match event {
+                Event::Stopped(Stop::Signal(other)) if other == signal => return Ok(stopped),
+                Event::Stopped(Stop::Signal(_)) => {
+                    if self.leads() {
+                        let info = stopped.signal_info()?;
+                        self.task(tid)?.deferred.push_back((info, Instant::now()));
+                        self.session.ticks_wanted.fetch_add(1, Ordering::AcqRel);
+                    }
+                    stopped.resume(Resume::Continue, 0)?;
+                }
+                Event::Stopped(Stop::Entry) => {
+                    undo_entry(&stopped, stopped.registers()?)?;
+                    stopped.resume(Resume::Continue, 0)?;
+                }
+                Event::Stopped(Stop::Group(_)) => stopped.resume(Resume::Listen, 0)?,
+                Event::Stopped(_) => stopped.resume(Resume::Continue, 0)?,
+                ended => return Err(Error::Ended(ended)),
+            }
+        }
+    }
+
+    /// Whether this signal only reminds of a deferred one (see [`Self::on_tick`]).
+    fn is_reminder(&self, tid: i32, info: &SignalInfo) -> bool {
+        #[allow(clippy::cast_possible_wrap)]
+        let own = std::process::id() as i32;
+        info.code() == libc::SI_TKILL
+            && info.sender() == own
+            && self.tasks.get(&tid).is_some_and(|task| {
+                task.deferred.iter().any(|(deferred, _)| deferred.signal() == info.signal())
+            })
+    }
+
+    /// Time has passed: remind leaders that make no calls of their deferred signals.
+    pub(super) fn on_tick(&mut self) {
+        if !self.leads() {
+            return;
+        }
+        for task in self.tasks.values() {
+            if let (State::Running, Some((info, since))) = (&task.state, task.deferred.front()) {
+                if since.elapsed() > PATIENCE {
+                    let _ = kill_thread(task.tgid, task.tid, info.signal());
+                }
+            }
+        }
+        for set in self.session.all_sets() {
+            crate::rendezvous::check_lag(self.session, &set);
+        }
+    }
+
+    /// Leader, stopped in its own code: the first deferred signal goes to the followers, wherever they are; the
+    /// leader follows when all have taken it.
+    fn signal_everywhere(&mut self, stopped: Stopped) -> Result<(), Error> {
+        let tid = stopped.tid();
+        let followers = self.session.followers().count();
+        let task = self.task(tid)?;
+        let Some((info, _)) = task.deferred.pop_front() else {
+            return self.resume(stopped, Resume::Continue, 0);
+        };
+        let _ = self.session.ticks_wanted.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
+        let task = self.task(tid)?;
+        task.set.taken.store(0, Ordering::Release);
+        task.state = State::Signalling(info);
+        task.stopped = Some(stopped);
+        let set = Arc::clone(&task.set);
+        self.session.post_followers(&set, &Decision::SignalAnywhere(info));
+        if followers == 0 { self.signal_taken(tid) } else { Ok(()) }
+    }
+
+    /// Leader: the followers have taken the signal.
+    pub(super) fn signal_taken(&mut self, tid: i32) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        let State::Signalling(info) = task.state.clone() else { return Ok(()) };
+        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        task.state = State::Running;
+        stopped.set_signal_info(&info)?;
+        self.resume(stopped, Resume::Continue, info.signal())
+    }
+
+    /// Follower: takes a signal in its own code, or before the call that it has come to.
+    pub(super) fn signal_anywhere(&mut self, tid: i32, info: &SignalInfo) -> Result<(), Error> {
+        let variant = self.variant;
+        let task = self.task(tid)?;
+        let set = Arc::clone(&task.set);
+        if let Some(stopped) = task.stopped.take() {
+            crate::lock(&set.meeting).arrivals[variant] = None;
+            task.state = State::Running;
+            if let Some(call) = task.call() {
+                undo_entry(&stopped, call.registers)?;
+            }
+            self.inject(stopped, info, None)?;
+        } else {
+            let tgid = task.tgid;
+            kill_thread(tgid, tid, info.signal())?;
+            let stopped = self.until_signal(tid, info.signal())?;
+            stopped.set_signal_info(info)?;
+            self.resume(stopped, Resume::Continue, info.signal())?;
+        }
+        let taken = set.taken.fetch_add(1, Ordering::AcqRel) + 1;
+        if taken as usize >= self.session.followers().count() {
+            self.session.post(0, &set, Decision::SignalTaken);
+        }
+        Ok(())
+    }
+}
+
+/// Makes a thread at an entry stop return to its `syscall` instruction instead of making the call.
+fn undo_entry(stopped: &Stopped, mut registers: Registers) -> Result<(), Error> {
+    registers.rax = registers.orig_rax;
+    registers.orig_rax = u64::MAX;
+    registers.rip -= 2;
+    stopped.set_registers(&registers)
+}

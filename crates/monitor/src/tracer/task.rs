@@ -1,0 +1,108 @@
+//! One traced thread of one variant, as its tracer sees it.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use stretto_tracee::{Registers, SignalInfo, Stopped};
+
+use crate::layout::mm::Mm;
+use crate::result::{ImageInfo, LeaderResult};
+use crate::taskset::{Arrival, CallArrival, TaskSet};
+
+/// Where a task is between two stops.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// Runs its own code; the next stop is a call, a signal or a fault.
+    Running,
+    /// Stopped at a rendezvous.
+    Arrived,
+    /// Leader: carries out a call for all.
+    Executing,
+    /// Carries out a call that every variant carries out.
+    ExecutingEach,
+    /// Stopped behind such a call, until all agree.
+    Finished,
+    /// Leader: a signal took it out of its call; the call restarts or a handler runs.
+    Interrupted(i64),
+    /// Leader: goes on, but followers are told only when it is known whether a signal came with the call.
+    Held(Held),
+    /// Follower: waits for its own child in place of the leader's wait.
+    Reaping(Arc<LeaderResult>, Option<SignalInfo>),
+    /// Leader: stopped before a signal that the followers take first.
+    Signalling(SignalInfo),
+    /// It is about to end.
+    Ending,
+}
+
+/// What followers are told once the leader's next stop is known.
+#[derive(Clone, Debug)]
+pub enum Held {
+    Result(Arc<LeaderResult>),
+    Agreed(u64),
+}
+
+/// A birth in progress in a follower: both halves are needed to go on.
+#[derive(Debug, Default)]
+pub struct Birth {
+    pub own: Option<i32>,
+    pub leader: Option<(Arc<TaskSet>, i32)>,
+}
+
+/// An exec in progress in a follower.
+#[derive(Debug, Default)]
+pub struct Exec {
+    pub done: bool,
+    pub image: Option<Arc<ImageInfo>>,
+}
+
+/// A traced thread.
+#[derive(Debug)]
+pub struct Task {
+    pub set: Arc<TaskSet>,
+    pub tid: i32,
+    pub tgid: i32,
+    pub state: State,
+    /// The thread, while it is in a stop.
+    pub stopped: Option<Stopped>,
+    /// The rendezvous it is in or was last in.
+    pub current: Option<Arc<Arrival>>,
+    pub mm: Rc<RefCell<Mm>>,
+    /// Leader: signals that came outside a rendezvous, with the time they came.
+    pub deferred: VecDeque<(SignalInfo, Instant)>,
+    /// Leader: registers behind the call of a [`State::Held`].
+    pub behind: Option<Registers>,
+    pub birth: Birth,
+    pub exec: Exec,
+}
+
+impl Task {
+    /// A thread that has not run yet.
+    #[must_use]
+    pub fn new(set: Arc<TaskSet>, tid: i32, tgid: i32, mm: Rc<RefCell<Mm>>) -> Self {
+        Self {
+            set,
+            tid,
+            tgid,
+            state: State::Running,
+            stopped: None,
+            current: None,
+            mm,
+            deferred: VecDeque::new(),
+            behind: None,
+            birth: Birth::default(),
+            exec: Exec::default(),
+        }
+    }
+
+    /// The call it is in.
+    #[must_use]
+    pub fn call(&self) -> Option<&CallArrival> {
+        match self.current.as_deref() {
+            Some(Arrival::Call(call)) => Some(call),
+            _ => None,
+        }
+    }
+}

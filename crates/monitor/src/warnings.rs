@@ -1,0 +1,38 @@
+//! Warnings about what a program asked for and can't have.
+
+use stretto_abi::table::CallRow;
+
+use crate::session::Session;
+use crate::taskset::{CallArrival, Meaning};
+
+/// Warns about a number or sub-command without a description; returns the error number that the program gets.
+pub fn unknown(session: &Session, call: &CallArrival, meaning: &Meaning) -> i32 {
+    let site = call.registers.rip.wrapping_sub(2);
+    match meaning {
+        Meaning::UnknownCommand(parent, value) => {
+            let name = session.table().map_or_else(String::new, |table| table.string(parent.name).to_owned());
+            let message =
+                format!("{name}: sub-command {value:#x} is not described (called at {site:#x}); it got an error");
+            session.events.warn("unknown-subcommand", &format!("{name} {value}"), &message);
+            i32::try_from(parent.errno).ok().filter(|&errno| errno != 0).unwrap_or(libc::EINVAL)
+        }
+        _ => {
+            let nr = call.nr();
+            let message = format!("system call {nr} is not described (called at {site:#x}); it got ENOSYS");
+            session.events.warn("unknown-call", &nr.to_string(), &message);
+            libc::ENOSYS
+        }
+    }
+}
+
+/// Notes a refused call in the log; only some are worth a line on the terminal.
+pub fn refused(session: &Session, call: &CallArrival, row: &CallRow) {
+    if session.events.logged() {
+        let Some(table) = session.table() else { return };
+        let name = table.string(row.name);
+        session.events.event(
+            "refused",
+            serde_json::json!({"call": name, "reason": table.string(row.note), "site": call.registers.rip - 2}),
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! The core as Python sees it: a plan goes in, an outcome comes out. No decisions here.
+#![forbid(unsafe_code)]
+
+mod plan;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use stretto_monitor::{Listener, Outcome};
+
+/// The descriptions compiled into this build.
+static TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/syscalls.table"));
+
+/// Runs a program as `config` says; see `_core.pyi`.
+#[pyfunction]
+fn run<'py>(py: Python<'py>, config: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+    let plan = plan::read(config, TABLE)?;
+    let listener = match config.get_item("on_event")? {
+        Some(callable) if !callable.is_none() => Some(listener(callable.unbind())),
+        _ => None,
+    };
+    let report = py.detach(|| stretto_monitor::run(plan, listener));
+    let result = PyDict::new(py);
+    let (outcome, signal, error) = match &report.outcome {
+        Outcome::Exited(_) => ("exited", None, None),
+        Outcome::Signalled(signal) => ("signalled", Some(*signal), None),
+        Outcome::Divergence => ("divergence", None, None),
+        Outcome::Failed(_, message) => ("failed", None, Some(message.as_str())),
+    };
+    result.set_item("status", report.exit_code())?;
+    result.set_item("outcome", outcome)?;
+    result.set_item("signal", signal)?;
+    result.set_item("error", error)?;
+    result.set_item("divergences", &report.divergences)?;
+    result.set_item("statistics", &report.statistics)?;
+    Ok(result)
+}
+
+/// Calls back into Python. An exception there is printed and changes nothing: the program must go on.
+fn listener(callable: Py<PyAny>) -> Listener {
+    Box::new(move |event| {
+        Python::attach(|py| {
+            if let Err(error) = callable.call1(py, (event,)) {
+                error.print(py);
+            }
+        });
+    })
+}
+
+/// The compiled descriptions.
+#[pyfunction]
+fn table(py: Python<'_>) -> Bound<'_, PyBytes> {
+    PyBytes::new(py, TABLE)
+}
+
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(run, module)?)?;
+    module.add_function(wrap_pyfunction!(table, module)?)?;
+    Ok(())
+}

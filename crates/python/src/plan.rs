@@ -1,0 +1,74 @@
+//! The plan, read from Python's dictionary.
+
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use stretto_monitor::{Config, Layout, MAX_VARIANTS, Reaction};
+
+fn get<'py, T: FromPyObject<'py>>(config: &Bound<'py, PyDict>, key: &str) -> PyResult<Option<T>> {
+    match config.get_item(key)? {
+        Some(value) if !value.is_none() => value.extract().map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn unknown(key: &str, value: &str) -> PyErr {
+    PyValueError::new_err(format!("{key}: unknown value {value:?}"))
+}
+
+/// Reads the plan; absent keys have the documented defaults.
+pub fn read(config: &Bound<'_, PyDict>, table: &[u8]) -> PyResult<Config> {
+    let argv: Vec<Vec<u8>> = get(config, "argv")?.unwrap_or_default();
+    let variants: usize = get(config, "variants")?.unwrap_or(2);
+    if argv.is_empty() {
+        return Err(PyValueError::new_err("argv is empty"));
+    }
+    if !(1..=MAX_VARIANTS).contains(&variants) {
+        return Err(PyValueError::new_err(format!("variants must be 1 to {MAX_VARIANTS}, got {variants}")));
+    }
+    let layout: String = get(config, "layout")?.unwrap_or_else(|| "disjoint-code".to_owned());
+    let reaction: String = get(config, "on_divergence")?.unwrap_or_else(|| "kill".to_owned());
+    let placement: String = get(config, "placement")?.unwrap_or_else(|| "pin".to_owned());
+    let orphans: String = get(config, "orphans")?.unwrap_or_else(|| "wait".to_owned());
+    let paths: HashMap<usize, Vec<u8>> = get(config, "variant_paths")?.unwrap_or_default();
+    let env = match get::<Vec<Vec<u8>>>(config, "env")? {
+        Some(env) => env,
+        None => environment(),
+    };
+    Ok(Config {
+        argv,
+        env,
+        variants,
+        variant_paths: paths.into_iter().collect(),
+        layout: match layout.as_str() {
+            "disjoint-code" => Layout::DisjointCode,
+            "disjoint" => Layout::Disjoint,
+            other => return Err(unknown("layout", other)),
+        },
+        reaction: match reaction.as_str() {
+            "kill" => Reaction::Kill,
+            "audit" => Reaction::Audit,
+            "vote" => Reaction::Vote,
+            other => return Err(unknown("on_divergence", other)),
+        },
+        pin: match placement.as_str() {
+            "pin" => true,
+            "free" => false,
+            other => return Err(unknown("placement", other)),
+        },
+        wait_for_orphans: orphans != "kill",
+        timeout: get(config, "timeout")?.unwrap_or(0.0),
+        log: get::<String>(config, "log")?.map(Into::into),
+        table: get(config, "table")?.unwrap_or_else(|| table.to_vec()),
+    })
+}
+
+/// This process's environment, as `KEY=value`.
+fn environment() -> Vec<Vec<u8>> {
+    std::env::vars_os()
+        .map(|(key, value)| [key.as_bytes(), b"=", value.as_bytes()].concat())
+        .collect()
+}

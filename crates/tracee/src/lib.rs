@@ -1,0 +1,35 @@
+//! A traced thread as a value that can't be misused.
+//!
+//! [`Stopped`] is a thread in a ptrace stop: only then can it be looked at and changed. Resuming consumes it;
+//! waiting ([`wait`]) gives it back. Every request may find the thread gone (SIGKILL takes a tracee out of any
+//! stop), which is the ordinary error [`Error::Gone`].
+//!
+//! Requests work only from the thread that traces; [`Stopped`] is therefore not `Send`.
+
+mod error;
+mod memory_unsafe;
+mod ptrace_unsafe;
+mod remote_call;
+mod status;
+mod wait_unsafe;
+
+pub use error::Error;
+pub use memory_unsafe::Remote;
+pub use ptrace_unsafe::{Resume, SignalInfo, Stopped, kill_thread, seize};
+pub use remote_call::RemoteCalls;
+pub use status::{Event, Stop};
+pub use wait_unsafe::{Sleeper, Waker, install_wake_handler, wait, wait_for};
+
+/// The registers of a thread in a stop (`struct user_regs_struct`).
+pub type Registers = libc::user_regs_struct;
+
+/// The six arguments of a system call, in order.
+#[must_use]
+pub fn arguments(registers: &Registers) -> [u64; 6] {
+    [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9]
+}
+
+/// Writes the six arguments of a system call.
+pub fn set_arguments(registers: &mut Registers, args: &[u64; 6]) {
+    [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9] = *args;
+}

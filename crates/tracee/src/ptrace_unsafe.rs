@@ -1,0 +1,223 @@
+//! The ptrace requests, each once.
+
+use std::marker::PhantomData;
+
+use crate::{Error, Registers};
+
+/// How a thread goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// Until the next event.
+    Continue,
+    /// Until the next event or the end of the system call it is in.
+    ToExit,
+    /// Stays in its group stop, but listens for SIGCONT.
+    Listen,
+}
+
+/// `siginfo_t` as the kernel lays it out: 128 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(8))]
+pub struct SignalInfo(pub [u8; 128]);
+
+impl SignalInfo {
+    fn word(&self, at: usize) -> i32 {
+        i32::from_le_bytes([self.0[at], self.0[at + 1], self.0[at + 2], self.0[at + 3]])
+    }
+
+    /// `si_signo`.
+    #[must_use]
+    pub fn signal(&self) -> i32 {
+        self.word(0)
+    }
+
+    /// `si_code`: above 0 when the kernel made it.
+    #[must_use]
+    pub fn code(&self) -> i32 {
+        self.word(8)
+    }
+
+    /// `si_pid` of a signal that a process sent.
+    #[must_use]
+    pub fn sender(&self) -> i32 {
+        self.word(16)
+    }
+
+    /// `si_addr` of a fault.
+    #[must_use]
+    pub fn address(&self) -> u64 {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.0[16..24]);
+        u64::from_le_bytes(bytes)
+    }
+}
+
+/// A thread in a ptrace stop.
+#[derive(Debug)]
+pub struct Stopped {
+    tid: i32,
+    /// ptrace requests work only from the tracing thread.
+    not_send: PhantomData<*const ()>,
+}
+
+const OPTIONS: i32 = libc::PTRACE_O_TRACESYSGOOD
+    | libc::PTRACE_O_TRACESECCOMP
+    | libc::PTRACE_O_TRACEEXEC
+    | libc::PTRACE_O_TRACEFORK
+    | libc::PTRACE_O_TRACEVFORK
+    | libc::PTRACE_O_TRACECLONE
+    | libc::PTRACE_O_EXITKILL;
+
+/// Attaches to `tid` without stopping it. Its descendants are traced from birth, and all die with the calling
+/// thread.
+///
+/// # Errors
+/// [`Error::Os`] with EPERM where ptrace is forbidden.
+pub fn seize(tid: i32) -> Result<(), Error> {
+    // SAFETY: PTRACE_SEIZE takes no pointers; data holds the options.
+    let answer = unsafe { libc::ptrace(libc::PTRACE_SEIZE, tid, 0usize, OPTIONS as usize) };
+    if answer < 0 { Err(Error::last("PTRACE_SEIZE")) } else { Ok(()) }
+}
+
+/// Sends `signal` to one thread.
+///
+/// # Errors
+/// [`Error::Gone`] if it has ended.
+pub fn kill_thread(tgid: i32, tid: i32, signal: i32) -> Result<(), Error> {
+    // SAFETY: no pointers.
+    let answer = unsafe { libc::syscall(libc::SYS_tgkill, tgid, tid, signal) };
+    if answer < 0 { Err(Error::last("tgkill")) } else { Ok(()) }
+}
+
+impl Stopped {
+    /// The caller has just been told by `waitpid` that `tid` is stopped.
+    pub(crate) fn new(tid: i32) -> Self {
+        Self { tid, not_send: PhantomData }
+    }
+
+    /// The thread's id.
+    #[must_use]
+    pub fn tid(&self) -> i32 {
+        self.tid
+    }
+
+    fn request(&self, request: libc::c_uint, name: &'static str, addr: usize, data: usize) -> Result<(), Error> {
+        // SAFETY: every caller passes in `data` either a plain number or a pointer to a live local of the size
+        // that the request reads or writes.
+        let answer = unsafe { libc::ptrace(request, self.tid, addr, data) };
+        if answer < 0 { Err(Error::last(name)) } else { Ok(()) }
+    }
+
+    /// All general registers.
+    ///
+    /// # Errors
+    /// [`Error::Gone`].
+    pub fn registers(&self) -> Result<Registers, Error> {
+        let mut registers = std::mem::MaybeUninit::<Registers>::zeroed();
+        self.request(libc::PTRACE_GETREGS, "PTRACE_GETREGS", 0, registers.as_mut_ptr() as usize)?;
+        // SAFETY: zeroed is a valid value of this struct of integers, and the kernel has filled it.
+        Ok(unsafe { registers.assume_init() })
+    }
+
+    /// Writes all general registers.
+    ///
+    /// # Errors
+    /// [`Error::Gone`]; [`Error::Os`] for values that the kernel refuses.
+    pub fn set_registers(&self, registers: &Registers) -> Result<(), Error> {
+        self.request(libc::PTRACE_SETREGS, "PTRACE_SETREGS", 0, std::ptr::from_ref(registers) as usize)
+    }
+
+    /// The signal that is about to be delivered.
+    ///
+    /// # Errors
+    /// [`Error::Gone`]; [`Error::Os`] with EINVAL in a group stop.
+    pub fn signal_info(&self) -> Result<SignalInfo, Error> {
+        let mut info = SignalInfo([0; 128]);
+        self.request(libc::PTRACE_GETSIGINFO, "PTRACE_GETSIGINFO", 0, std::ptr::from_mut(&mut info) as usize)?;
+        Ok(info)
+    }
+
+    /// Replaces what the handler will be told.
+    ///
+    /// # Errors
+    /// [`Error::Gone`].
+    pub fn set_signal_info(&self, info: &SignalInfo) -> Result<(), Error> {
+        self.request(libc::PTRACE_SETSIGINFO, "PTRACE_SETSIGINFO", 0, std::ptr::from_ref(info) as usize)
+    }
+
+    /// The thread's mask of blocked signals.
+    ///
+    /// # Errors
+    /// [`Error::Gone`].
+    pub fn signal_mask(&self) -> Result<u64, Error> {
+        let mut mask = 0u64;
+        self.request(libc::PTRACE_GETSIGMASK, "PTRACE_GETSIGMASK", 8, std::ptr::from_mut(&mut mask) as usize)?;
+        Ok(mask)
+    }
+
+    /// Replaces the mask of blocked signals.
+    ///
+    /// # Errors
+    /// [`Error::Gone`].
+    pub fn set_signal_mask(&self, mask: u64) -> Result<(), Error> {
+        self.request(libc::PTRACE_SETSIGMASK, "PTRACE_SETSIGMASK", 8, std::ptr::from_ref(&mask) as usize)
+    }
+
+    /// The message of an event stop: the child's id, or the former thread id.
+    ///
+    /// # Errors
+    /// [`Error::Gone`].
+    pub fn event_message(&self) -> Result<u64, Error> {
+        let mut message = 0u64;
+        let data = std::ptr::from_mut(&mut message) as usize;
+        self.request(libc::PTRACE_GETEVENTMSG, "PTRACE_GETEVENTMSG", 0, data)?;
+        Ok(message)
+    }
+
+    /// Reads a word, also from memory that is not readable.
+    ///
+    /// # Errors
+    /// [`Error::Os`] with EIO where nothing is mapped.
+    pub fn peek(&self, address: u64) -> Result<u64, Error> {
+        let mut word = 0u64;
+        // SAFETY: the raw request (not glibc's wrapper) stores the word where data points.
+        let answer = unsafe {
+            libc::syscall(
+                libc::SYS_ptrace,
+                libc::PTRACE_PEEKDATA,
+                self.tid,
+                address,
+                std::ptr::from_mut(&mut word),
+            )
+        };
+        if answer < 0 { Err(Error::last("PTRACE_PEEKDATA")) } else { Ok(word) }
+    }
+
+    /// Writes a word, also into text that is not writable (the page is copied first).
+    ///
+    /// # Errors
+    /// [`Error::Os`] with EIO where that is impossible.
+    pub fn poke(&self, address: u64, word: u64) -> Result<(), Error> {
+        let (address, word) = (usize_of(address), usize_of(word));
+        self.request(libc::PTRACE_POKEDATA, "PTRACE_POKEDATA", address, word)
+    }
+
+    /// Lets it go on, with `signal` delivered (0: none).
+    ///
+    /// # Errors
+    /// [`Error::Gone`].
+    pub fn resume(self, how: Resume, signal: i32) -> Result<(), Error> {
+        let (request, name) = match how {
+            Resume::Continue => (libc::PTRACE_CONT, "PTRACE_CONT"),
+            Resume::ToExit => (libc::PTRACE_SYSCALL, "PTRACE_SYSCALL"),
+            Resume::Listen => (libc::PTRACE_LISTEN, "PTRACE_LISTEN"),
+        };
+        #[allow(clippy::cast_sign_loss)] // signal numbers are small and positive
+        self.request(request, name, 0, signal as usize)
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // x86-64 only
+fn usize_of(value: u64) -> usize {
+    value as usize
+}

@@ -1,0 +1,118 @@
+//! System calls made by a stopped tracee on the monitor's behalf.
+//!
+//! Every call needs a `syscall` instruction at a known place: that of the call the tracee is stopped in, or one
+//! that the caller has poked. The first call of a series that starts at an entry stop replaces the call that is
+//! stopped there; each further one moves the instruction pointer back.
+
+use crate::{Error, Event, Registers, Resume, Stop, Stopped, set_arguments, wait_for};
+
+/// A series of calls in one tracee. [`RemoteCalls::finish`] gives the tracee back.
+#[derive(Debug)]
+pub struct RemoteCalls {
+    stopped: Option<Stopped>,
+    tid: i32,
+    /// Registers at the start of the series; `rip` is behind a `syscall` instruction.
+    base: Registers,
+    at_entry: bool,
+    /// Signals that arrived meanwhile and were held back.
+    pub held: Vec<crate::SignalInfo>,
+}
+
+impl RemoteCalls {
+    /// From an entry stop, whose call will not happen.
+    #[must_use]
+    pub fn at_entry(stopped: Stopped, registers: &Registers) -> Self {
+        Self { tid: stopped.tid(), stopped: Some(stopped), base: *registers, at_entry: true, held: Vec::new() }
+    }
+
+    /// From any other stop, with a `syscall` instruction that ends at `after`.
+    #[must_use]
+    pub fn with_instruction(stopped: Stopped, registers: &Registers, after: u64) -> Self {
+        let mut base = *registers;
+        base.rip = after;
+        Self { tid: stopped.tid(), stopped: Some(stopped), base, at_entry: false, held: Vec::new() }
+    }
+
+    /// The thread that makes the calls.
+    #[must_use]
+    pub fn tid(&self) -> i32 {
+        self.tid
+    }
+
+    /// Moves the `syscall` instruction that is used (its page has been moved).
+    pub fn move_instruction(&mut self, after: u64) {
+        self.base.rip = after;
+    }
+
+    /// Makes one call and returns its result (an error as a negative number).
+    ///
+    /// # Errors
+    /// [`Error::Gone`] if the tracee died.
+    pub fn call(&mut self, nr: i64, args: [u64; 6]) -> Result<i64, Error> {
+        let stopped = self.stopped.take().ok_or(Error::Gone)?;
+        let mut registers = self.base;
+        set_arguments(&mut registers, &args);
+        #[allow(clippy::cast_sign_loss)] // the register holds the same bits
+        if self.at_entry {
+            registers.orig_rax = nr as u64;
+            self.at_entry = false;
+            stopped.set_registers(&registers)?;
+            stopped.resume(Resume::ToExit, 0)?;
+        } else {
+            registers.rip -= 2;
+            registers.rax = nr as u64;
+            registers.orig_rax = u64::MAX;
+            stopped.set_registers(&registers)?;
+            stopped.resume(Resume::Continue, 0)?;
+            self.until(Stop::Entry)?.resume(Resume::ToExit, 0)?;
+        }
+        let stopped = self.until(Stop::Exit)?;
+        let result = stopped.registers()?.rax;
+        self.stopped = Some(stopped);
+        #[allow(clippy::cast_possible_wrap)] // errors are small negative numbers
+        Ok(result as i64)
+    }
+
+    /// Stands at the entry of the original call again, as if nothing had happened.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] if the tracee died.
+    pub fn back_to_entry(&mut self, registers: &Registers) -> Result<(), Error> {
+        let stopped = self.stopped.take().ok_or(Error::Gone)?;
+        let mut again = *registers;
+        again.rip -= 2;
+        again.rax = registers.orig_rax;
+        again.orig_rax = u64::MAX;
+        stopped.set_registers(&again)?;
+        stopped.resume(Resume::Continue, 0)?;
+        self.stopped = Some(self.until(Stop::Entry)?);
+        Ok(())
+    }
+
+    /// The tracee, wherever the series has left it: at the entry stop if no call was made, else at an exit stop.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] if it died on the way.
+    pub fn finish(&mut self) -> Result<Stopped, Error> {
+        self.stopped.take().ok_or(Error::Gone)
+    }
+
+    fn until(&mut self, wanted: Stop) -> Result<Stopped, Error> {
+        loop {
+            let (stopped, event) = wait_for(self.tid)?;
+            match event {
+                Event::Stopped(stop) if stop == wanted => return Ok(stopped),
+                Event::Stopped(Stop::Signal(_)) => {
+                    if let Ok(info) = stopped.signal_info() {
+                        self.held.push(info);
+                    }
+                    let how = if wanted == Stop::Exit { Resume::ToExit } else { Resume::Continue };
+                    stopped.resume(how, 0)?;
+                }
+                Event::Stopped(Stop::Entry) if wanted == Stop::Exit => stopped.resume(Resume::ToExit, 0)?,
+                Event::Stopped(_) => stopped.resume(Resume::Continue, 0)?,
+                event => return Err(Error::Ended(event)),
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Waiting for a tracee or for a message from another tracer, without losing either.
+//!
+//! `waitpid` can't wait for anything but children, and no descriptor reports ptrace stops. So the sender of a
+//! message interrupts the `wait4` of a sleeping tracer with a signal. The classic race (signal between the last
+//! look at the mailbox and the system call) is closed the way libcs close it for cancellation: look and call
+//! are a few instructions between two labels, and the handler moves an instruction pointer that it finds
+//! between them past the call.
+
+use std::arch::global_asm;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+
+use crate::{Error, Event, Stopped};
+
+// wait4_unless(flag: *const u32 rdi, status: *mut i32 rsi, options: i32 edx) -> i64
+global_asm!(
+    ".globl stretto_wait4_unless",
+    ".globl stretto_wait4_begin",
+    ".globl stretto_wait4_end",
+    ".globl stretto_wait4_skip",
+    "stretto_wait4_unless:",
+    "stretto_wait4_begin:",
+    "mov eax, [rdi]",
+    "test eax, eax",
+    "jnz stretto_wait4_skip",
+    "mov r8, rdi",
+    "mov rdi, -1",
+    "xor r10d, r10d",
+    "mov eax, 61",
+    "syscall",
+    "stretto_wait4_end:",
+    "ret",
+    "stretto_wait4_skip:",
+    "mov rax, -4",
+    "ret",
+);
+
+unsafe extern "C" {
+    fn stretto_wait4_unless(flag: *const AtomicU32, status: *mut i32, options: i32) -> i64;
+    static stretto_wait4_begin: u8;
+    static stretto_wait4_end: u8;
+    static stretto_wait4_skip: u8;
+}
+
+const WAKE_SIGNAL: i32 = 50; // a real-time signal that neither libc nor Python uses
+
+unsafe extern "C" fn on_wake(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: the kernel passes a valid ucontext to an SA_SIGINFO handler.
+    let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
+    let rip = registers[libc::REG_RIP as usize];
+    let begin = (&raw const stretto_wait4_begin) as i64;
+    let end = (&raw const stretto_wait4_end) as i64;
+    if (begin..end).contains(&rip) {
+        registers[libc::REG_RIP as usize] = (&raw const stretto_wait4_skip) as i64;
+    }
+}
+
+/// Installs the handler of the wake-up signal in this process. Idempotent.
+pub fn install_wake_handler() {
+    // SAFETY: an all-zero sigaction is valid, and `on_wake` is async-signal-safe: it only edits its context.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = on_wake as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        libc::sigaction(WAKE_SIGNAL, &raw const action, std::ptr::null_mut());
+    }
+}
+
+/// The receiving end: one per tracer thread.
+#[derive(Debug, Default)]
+pub struct Sleeper {
+    /// Something is in the mailbox.
+    flag: AtomicU32,
+    sleeping: AtomicU32,
+    tid: AtomicI32,
+}
+
+/// The sending end of a [`Sleeper`].
+pub type Waker = std::sync::Arc<Sleeper>;
+
+impl Sleeper {
+    /// Names the calling thread as the one to wake.
+    pub fn adopt(&self) {
+        // SAFETY: no pointers.
+        self.tid.store(unsafe { libc::gettid() }, Ordering::SeqCst);
+        // SAFETY: the set is a live local; unblocking a signal whose handler is installed is harmless.
+        unsafe {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            libc::sigaddset(&raw mut set, WAKE_SIGNAL);
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut());
+        }
+    }
+
+    /// Says that a message waits; wakes the thread if it sleeps.
+    pub fn wake(&self) {
+        self.flag.store(1, Ordering::SeqCst);
+        if self.sleeping.load(Ordering::SeqCst) == 1 {
+            // SAFETY: no pointers; the thread belongs to this process for the whole run.
+            unsafe {
+                libc::syscall(libc::SYS_tgkill, libc::getpid(), self.tid.load(Ordering::SeqCst), WAKE_SIGNAL);
+            }
+        }
+    }
+
+    /// Whether a message waits.
+    #[must_use]
+    pub fn called(&self) -> bool {
+        self.flag.load(Ordering::Acquire) == 1
+    }
+
+    /// Forgets the call; the caller is about to empty the mailbox.
+    pub fn clear(&self) {
+        self.flag.store(0, Ordering::SeqCst);
+    }
+}
+
+const ANY: i32 = libc::__WALL | libc::__WNOTHREAD;
+
+/// The next event of any tracee of this thread. `sleeper` given: blocks until there is one or a message comes;
+/// otherwise only looks. `Ok(None)`: no event now.
+///
+/// # Errors
+/// [`Error::Gone`] when there are no tracees left.
+pub fn wait(sleeper: Option<&Sleeper>) -> Result<Option<(Stopped, Event)>, Error> {
+    let mut status = 0;
+    let answer = if let Some(sleeper) = sleeper {
+        sleeper.sleeping.store(1, Ordering::SeqCst);
+        // SAFETY: both pointers are live; see the module's comment for the protocol.
+        let answer = unsafe { stretto_wait4_unless(&raw const sleeper.flag, &raw mut status, ANY) };
+        sleeper.sleeping.store(0, Ordering::SeqCst);
+        answer
+    } else {
+        // SAFETY: `status` is live, no rusage is asked for.
+        let answer = unsafe { libc::waitpid(-1, &raw mut status, ANY | libc::WNOHANG) };
+        if answer < 0 { -i64::from(std::io::Error::last_os_error().raw_os_error().unwrap_or(0)) } else { answer.into() }
+    };
+    match answer {
+        0 | -4 => Ok(None),
+        -10 => Err(Error::Gone),
+        negative if negative < 0 => Err(Error::Os { call: "wait4", errno: i32::try_from(-negative).unwrap_or(0) }),
+        tid => Ok(Some((Stopped::new(i32::try_from(tid).unwrap_or(0)), Event::decode(status)))),
+    }
+}
+
+/// The next event of one tracee; blocks.
+///
+/// # Errors
+/// [`Error::Gone`] if it was not a tracee any more.
+pub fn wait_for(tid: i32) -> Result<(Stopped, Event), Error> {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is live.
+        let answer = unsafe { libc::waitpid(tid, &raw mut status, ANY) };
+        if answer == tid {
+            return Ok((Stopped::new(tid), Event::decode(status)));
+        }
+        match std::io::Error::last_os_error().raw_os_error() {
+            Some(libc::EINTR) => {}
+            Some(libc::ECHILD) => return Err(Error::Gone),
+            errno => return Err(Error::Os { call: "waitpid", errno: errno.unwrap_or(0) }),
+        }
+    }
+}
