@@ -25,9 +25,31 @@ impl Sink for Collector {
         self.0.bytes.extend_from_slice(bytes);
     }
 
+    fn fill(&mut self, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize) -> usize {
+        append(&mut self.0.bytes, length, read)
+    }
+
     fn before(&mut self, address: u64, bytes: &[u8]) {
         self.0.before.push((address, bytes.to_vec()));
     }
+}
+
+/// Appends what `read` gives, in steps: a length that a program made up must not cost its size in memory.
+fn append(bytes: &mut Vec<u8>, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize) -> usize {
+    const STEP: usize = 1 << 20;
+    let start = bytes.len();
+    let mut done = 0;
+    while done < length {
+        let step = STEP.min(length - done);
+        bytes.resize(start + done + step, 0);
+        let got = read(done, &mut bytes[start + done..]).min(step);
+        done += got;
+        if got < step {
+            break;
+        }
+    }
+    bytes.truncate(start + done);
+    done
 }
 
 /// Memory as it was before the leader's call.
@@ -63,6 +85,12 @@ impl Outputs {
 impl OutSink for Outputs {
     fn bytes(&mut self, bytes: &[u8]) {
         self.stream.extend_from_slice(bytes);
+    }
+
+    fn fill(&mut self, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize) {
+        let start = self.stream.len();
+        append(&mut self.stream, length, read);
+        self.stream.resize(start + length, 0);
     }
 
     fn descriptor(&mut self, fd: i32) {

@@ -16,6 +16,7 @@ mod filter_unsafe;
 mod gather;
 mod layout;
 mod mailbox;
+mod memory;
 mod program;
 mod rendezvous;
 mod result;

@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use serde_json::json;
@@ -93,20 +93,18 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
     };
     install_wake_handler();
     let set = session.new_set();
+    let running = &AtomicUsize::new(launches.len());
     thread::scope(|scope| {
-        let running: Vec<_> = launches
-            .iter()
-            .enumerate()
-            .map(|(variant, launch)| {
-                let (session, set, waker) = (&session, &set, forwarder.waker());
-                scope.spawn(move || {
-                    signals_unsafe::block_all();
-                    trace(session, set, variant, launch);
-                    signals_unsafe::wake(waker);
-                })
-            })
-            .collect();
-        while !running.iter().all(thread::ScopedJoinHandle::is_finished) {
+        for (variant, launch) in launches.iter().enumerate() {
+            let (session, set, waker) = (&session, &set, forwarder.waker());
+            scope.spawn(move || {
+                signals_unsafe::block_all();
+                trace(session, set, variant, launch);
+                running.fetch_sub(1, Ordering::AcqRel);
+                signals_unsafe::wake(waker);
+            });
+        }
+        while running.load(Ordering::Acquire) > 0 {
             watch(&session, &set, &forwarder);
         }
     });

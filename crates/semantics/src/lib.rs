@@ -1,1 +1,42 @@
-//! (being written)
+//! What a system call means, interpreted from its description: gather its inputs, compare them, collect what it
+//! gave, apply that in a follower.
+//!
+//! The same code runs in the monitor (memory of another process) and in a variant (its own memory), so there is
+//! no heap, no unbounded recursion and nothing that can panic on hostile memory.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod apply;
+mod canon;
+mod collect;
+mod compare;
+mod expr;
+mod gather;
+mod lookup;
+mod memory;
+mod shape;
+
+pub use apply::{ApplyError, apply};
+pub use canon::{Canon, Identity};
+pub use collect::{OutSink, collect};
+pub use compare::first_difference;
+pub use expr::evaluate;
+pub use gather::{Part, Sink, gather};
+pub use lookup::{Lookup, lookup};
+pub use memory::{Before, Memory, NoBefore};
+
+/// How deep descriptions may nest. The deepest real one (`recvmmsg`: array, header, vector, bytes) needs 5.
+pub(crate) const DEPTH: u8 = 8;
+/// More bytes than this are never looked at in one buffer (MAX_RW_COUNT, include/linux/fs.h).
+pub(crate) const MAX_BYTES: u64 = 0x7fff_f000;
+/// More elements than this are never looked at in one array.
+pub(crate) const MAX_ELEMENTS: u64 = 65_536;
+/// UIO_MAXIOV, include/uapi/linux/uio.h.
+pub(crate) const MAX_VECTORS: u64 = 1024;
+/// MAX_ARG_STRLEN, include/uapi/linux/binfmts.h.
+pub(crate) const MAX_STRING: usize = 131_072;
+
+/// Whether a result is an error number.
+pub(crate) fn failed(ret: i64) -> bool {
+    (-4095..0).contains(&ret)
+}

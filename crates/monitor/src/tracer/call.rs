@@ -3,28 +3,16 @@
 use std::sync::Arc;
 
 use stretto_abi::table::{Mechanism, ResultKind, Who};
-use stretto_semantics::{self as semantics, Identity, Lookup, Memory};
+use stretto_semantics::{self as semantics, Identity, Lookup};
 use stretto_tracee::{Error, Remote, Resume, Stopped, arguments};
 
 use super::Tracer;
 use super::task::{Held, State};
 use crate::gather::Collector;
 use crate::lock;
+use crate::memory::VariantMemory;
 use crate::rendezvous;
 use crate::taskset::{Arrival, CallArrival, Meaning};
-
-/// A variant's memory for `semantics`.
-pub struct VariantMemory(pub Remote);
-
-impl Memory for VariantMemory {
-    fn read(&mut self, address: u64, buffer: &mut [u8]) -> usize {
-        self.0.read(address, buffer)
-    }
-
-    fn write(&mut self, address: u64, data: &[u8]) -> usize {
-        self.0.write(address, data)
-    }
-}
 
 const RESTART_SYSCALL: u64 = 219;
 
@@ -49,7 +37,7 @@ impl Tracer<'_> {
             _ => {}
         }
         let args = arguments(&registers);
-        let mut memory = VariantMemory(Remote::new(tid));
+        let mut memory = VariantMemory::new(Remote::new(tid));
         let meaning = match semantics::lookup(&self.table, registers.orig_rax, &args, &mut memory) {
             Lookup::Known(row) if row.who == Who::Local => {
                 let variant = self.variant;

@@ -7,9 +7,9 @@ use stretto_semantics as semantics;
 use stretto_tracee::{Error, Remote, RemoteCalls, Resume, SignalInfo, set_arguments};
 
 use super::Tracer;
-use super::call::VariantMemory;
 use super::task::State;
 use crate::lock;
+use crate::memory::VariantMemory;
 use crate::result::LeaderResult;
 use crate::taskset::CallArrival;
 
@@ -56,7 +56,7 @@ impl Tracer<'_> {
         }
         let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
         let args = task.call().ok_or(Error::Gone)?.args();
-        let mut memory = VariantMemory(Remote::new(tid));
+        let mut memory = VariantMemory::new(Remote::new(tid));
         let mm = task.mm.borrow();
         semantics::apply(&self.table, &row, &args, result.ret, &mut memory, &*mm, &result.stream)
             .map_err(|_| Error::Os { call: "replication of results", errno: libc::EFAULT })

@@ -8,10 +8,10 @@ use stretto_semantics::{self as semantics, Identity};
 use stretto_tracee::{Error, Remote, Resume, SignalInfo, Stopped};
 
 use super::Tracer;
-use super::call::VariantMemory;
 use super::task::{Held, State};
 use crate::gather::{InputsBefore, Outputs};
 use crate::lock;
+use crate::memory::VariantMemory;
 use crate::mailbox::Decision;
 use crate::result::LeaderResult;
 use crate::taskset::CallArrival;
@@ -75,7 +75,7 @@ impl Tracer<'_> {
     /// Everything that followers need to know of the leader's call.
     fn outcome(&self, tid: i32, call: &CallArrival, row: &CallRow, ret: i64) -> LeaderResult {
         let mut result = LeaderResult { ret, call: Some(*row), ..LeaderResult::default() };
-        let mut memory = VariantMemory(Remote::new(tid));
+        let mut memory = VariantMemory::new(Remote::new(tid));
         let args = call.args();
         let mut outputs = Outputs::default();
         let before = InputsBefore(&call.inputs);

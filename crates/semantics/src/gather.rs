@@ -1,0 +1,309 @@
+//! The inputs of a call, in one canonical form: equal bytes mean equal inputs.
+
+use stretto_abi::table::{CallRow, DIR_IN, DIR_OUT, Kind, NONE, Node, Table};
+
+use crate::canon::Canon;
+use crate::expr::Scope;
+use crate::memory::{Memory, NoBefore, integer};
+use crate::{DEPTH, MAX_BYTES, MAX_ELEMENTS, MAX_STRING, MAX_VECTORS};
+
+/// Where the bytes that follow come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub argument: u8,
+    pub depth: u8,
+    pub node: u32,
+    /// String offset of the field's name, 0 if there is none.
+    pub field: u32,
+    /// 0 for a register.
+    pub address: u64,
+}
+
+/// Receives gathered inputs.
+pub trait Sink {
+    /// A part begins.
+    fn part(&mut self, part: Part);
+    /// Bytes of it.
+    fn bytes(&mut self, bytes: &[u8]);
+    /// `length` bytes of it, which `read` (offset, buffer -> bytes read) puts where the sink wants them. Returns
+    /// how many could be read.
+    fn fill(&mut self, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize) -> usize;
+    /// Memory that the call may overwrite.
+    fn before(&mut self, address: u64, bytes: &[u8]);
+}
+
+/// Follows a byte that could not be read: variants that fault at the same place agree.
+const FAULT: &[u8] = b"\xffFAULT";
+
+struct Gatherer<'g, 't, M, C, S> {
+    scope: Scope<'g, 't, NoBefore>,
+    memory: &'g mut M,
+    canon: &'g C,
+    sink: &'g mut S,
+    argument: u8,
+}
+
+/// Where the walk is: address, direction, name of the field, enclosing structure, depth.
+#[derive(Clone, Copy)]
+struct Place {
+    address: u64,
+    dir: u8,
+    field: u32,
+    base: u64,
+    depth: u8,
+}
+
+/// Gathers the inputs of `call`: its registers, and the memory that they point at.
+pub fn gather<M: Memory, C: Canon, S: Sink>(
+    table: &Table<'_>,
+    call: &CallRow,
+    args: &[u64; 6],
+    memory: &mut M,
+    canon: &C,
+    sink: &mut S,
+) {
+    let scope = Scope { table, args, ret: 0, before: &NoBefore };
+    let mut gatherer = Gatherer { scope, memory, canon, sink, argument: 0 };
+    for (argument, (&node, &value)) in call.args.iter().zip(args).enumerate() {
+        if node == NONE {
+            break;
+        }
+        #[allow(clippy::cast_possible_truncation)] // below six
+        {
+            gatherer.argument = argument as u8;
+        }
+        gatherer.register(node, value);
+    }
+}
+
+impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
+    fn begin(&mut self, node: u32, place: Place) {
+        self.sink.part(Part {
+            argument: self.argument,
+            depth: place.depth,
+            node,
+            field: place.field,
+            address: place.address,
+        });
+    }
+
+    fn register(&mut self, index: u32, value: u64) {
+        let Some(node) = self.scope.table.node(index) else { return };
+        let place = Place { address: 0, dir: DIR_IN, field: 0, base: 0, depth: 0 };
+        self.scalar(index, &node, value, place);
+    }
+
+    /// A value that is in a register or was read from memory.
+    fn scalar(&mut self, index: u32, node: &Node, value: u64, place: Place) {
+        match node.kind {
+            Kind::Int => {
+                self.begin(index, place);
+                let bytes = value.to_le_bytes();
+                self.sink.bytes(bytes.get(..usize::from(node.width)).unwrap_or(&bytes));
+            }
+            Kind::Address | Kind::Opaque => {
+                self.begin(index, place);
+                self.sink.bytes(&self.canon.to_leader(value).to_le_bytes());
+            }
+            Kind::Ptr => {
+                self.begin(index, place);
+                self.sink.bytes(&[u8::from(value != 0)]);
+                if value != 0 && node.dir != 0 {
+                    let inside = Place { address: value, dir: node.dir, depth: place.depth + 1, ..place };
+                    self.target(node.a, inside);
+                }
+            }
+            // An expression-sized thing in a register: a union argument.
+            Kind::Switch => {
+                let selector = self.scope.value(node.b, place.base, self.memory).unwrap_or(0);
+                if let Some(case) = self.scope.table.case(node, selector).filter(|&case| case != NONE) {
+                    if let Some(inner) = self.scope.table.node(case).filter(|inner| inner.kind != Kind::Switch) {
+                        self.scalar(case, &inner, value, place);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Something in memory.
+    fn target(&mut self, index: u32, place: Place) {
+        let Some(node) = self.scope.table.node(index) else { return };
+        if place.depth > DEPTH {
+            return;
+        }
+        match node.kind {
+            Kind::Struct => return self.structure(&node, place),
+            Kind::Array => return self.array(&node, place),
+            Kind::Switch => {
+                let selector = self.scope.value(node.b, place.base, self.memory).unwrap_or(0);
+                if let Some(case) = self.scope.table.case(&node, selector).filter(|&case| case != NONE) {
+                    self.target(case, Place { depth: place.depth + 1, ..place });
+                }
+                return;
+            }
+            Kind::Iovec => return self.vectors(index, &node, place),
+            Kind::Ignore => return,
+            _ => {}
+        }
+        if place.dir & DIR_IN == 0 {
+            // A nested pointer is the program's even where the memory around it is the kernel's.
+            if node.kind == Kind::Ptr {
+                let value = integer(self.memory, place.address, 8);
+                self.scalar(index, &node, value, place);
+            }
+            return;
+        }
+        match node.kind {
+            Kind::Int | Kind::Address | Kind::Opaque => self.cell(index, &node, place),
+            Kind::Ptr => {
+                let value = integer(self.memory, place.address, 8);
+                self.scalar(index, &node, value, place);
+            }
+            Kind::Bytes => {
+                let length = self.scope.value(node.b, place.base, self.memory).unwrap_or(0);
+                self.buffer(index, length, place);
+            }
+            Kind::CStr => self.string(index, place),
+            Kind::CStrVec => self.strings(index, place),
+            Kind::Control => self.control(index, &node, place),
+            _ => {}
+        }
+    }
+
+    /// An integer or address in memory.
+    fn cell(&mut self, index: u32, node: &Node, place: Place) {
+        let width = if node.kind == Kind::Int { usize::from(node.width).min(8) } else { 8 };
+        let mut bytes = [0u8; 8];
+        let Some(part) = bytes.get_mut(..width) else { return };
+        if self.memory.read(place.address, part) != width {
+            self.begin(index, place);
+            return self.sink.bytes(FAULT);
+        }
+        if place.dir & DIR_OUT != 0 {
+            self.sink.before(place.address, part);
+        }
+        self.scalar(index, node, u64::from_le_bytes(bytes), place);
+    }
+
+    fn buffer(&mut self, index: u32, length: u64, place: Place) {
+        self.begin(index, place);
+        #[allow(clippy::cast_possible_truncation)] // below 2 GiB
+        let length = length.min(MAX_BYTES) as usize;
+        let memory = &mut *self.memory;
+        let got = self.sink.fill(length, &mut |offset, buffer| {
+            memory.read(place.address.wrapping_add(offset as u64), buffer)
+        });
+        if got < length {
+            self.sink.bytes(FAULT);
+        }
+        if place.dir & DIR_OUT != 0 && length <= 256 {
+            let mut copy = [0u8; 256];
+            if let Some(part) = copy.get_mut(..got.min(length)) {
+                if self.memory.read(place.address, part) == part.len() {
+                    self.sink.before(place.address, part);
+                }
+            }
+        }
+    }
+
+    fn string(&mut self, index: u32, place: Place) {
+        self.begin(index, place);
+        let mut chunk = [0u8; 256];
+        let mut done = 0;
+        while done < MAX_STRING {
+            let address = place.address.wrapping_add(done as u64);
+            let page_left = 4096 - (address % 4096) as usize;
+            let want = chunk.len().min(page_left);
+            let got = chunk.get_mut(..want).map_or(0, |part| self.memory.read(address, part));
+            let Some(part) = chunk.get(..got) else { return };
+            if let Some(end) = part.iter().position(|&byte| byte == 0) {
+                return self.sink.bytes(part.get(..=end).unwrap_or(part));
+            }
+            self.sink.bytes(part);
+            if got < want {
+                return self.sink.bytes(FAULT);
+            }
+            done += got;
+        }
+    }
+
+    fn strings(&mut self, index: u32, place: Place) {
+        for element in 0..MAX_ELEMENTS {
+            let address = place.address.wrapping_add(8 * element);
+            let mut word = [0u8; 8];
+            if self.memory.read(address, &mut word) != 8 {
+                self.begin(index, place);
+                return self.sink.bytes(FAULT);
+            }
+            let pointer = u64::from_le_bytes(word);
+            if pointer == 0 {
+                self.begin(index, Place { address, ..place });
+                return self.sink.bytes(&[0]);
+            }
+            self.string(index, Place { address: pointer, ..place });
+        }
+    }
+
+    fn structure(&mut self, node: &Node, place: Place) {
+        for index in node.a..node.a.saturating_add(node.b) {
+            let Some(field) = self.scope.table.field(index) else { return };
+            let inside = Place {
+                address: place.address.wrapping_add(field.offset.into()),
+                dir: if field.dir == 0 { place.dir } else { field.dir },
+                field: field.name,
+                base: place.address,
+                depth: place.depth + 1,
+            };
+            self.target(field.node, inside);
+        }
+    }
+
+    fn array(&mut self, node: &Node, place: Place) {
+        if place.dir & DIR_IN == 0 && !self.scope.table.node(node.a).is_some_and(|inner| inner.kind == Kind::Struct) {
+            return;
+        }
+        let count = self.scope.value(node.b, place.base, self.memory).unwrap_or(0).min(MAX_ELEMENTS);
+        for element in 0..count {
+            let address = place.address.wrapping_add(element * u64::from(node.c));
+            self.target(node.a, Place { address, depth: place.depth + 1, ..place });
+        }
+    }
+
+    fn vectors(&mut self, index: u32, node: &Node, place: Place) {
+        let count = self.scope.value(node.b, place.base, self.memory).unwrap_or(0).min(MAX_VECTORS);
+        let mut left = MAX_BYTES;
+        for element in 0..count {
+            let at = place.address.wrapping_add(16 * element);
+            let base = integer(self.memory, at, 8);
+            let length = integer(self.memory, at.wrapping_add(8), 8);
+            self.begin(index, Place { address: at, ..place });
+            self.sink.bytes(&length.to_le_bytes());
+            if place.dir & DIR_IN != 0 {
+                let take = length.min(left);
+                left -= take;
+                self.buffer(index, take, Place { address: base, ..place });
+            }
+        }
+    }
+
+    /// Control data: headers and contents, without the padding that programs leave uninitialised.
+    fn control(&mut self, index: u32, node: &Node, place: Place) {
+        let total = self.scope.value(node.b, place.base, self.memory).unwrap_or(0).min(MAX_BYTES);
+        let mut at = 0u64;
+        for _ in 0..MAX_VECTORS {
+            if at.saturating_add(16) > total {
+                return;
+            }
+            let address = place.address.wrapping_add(at);
+            let length = integer(self.memory, address, 8);
+            self.buffer(index, 16, Place { address, dir: DIR_IN, ..place });
+            if length < 16 {
+                return;
+            }
+            let content = length.min(total - at) - 16;
+            self.buffer(index, content, Place { address: address.wrapping_add(16), dir: DIR_IN, ..place });
+            at = at.saturating_add(length.saturating_add(7) & !7);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+/// The memory of a variant.
+pub trait Memory {
+    /// Reads up to `buffer.len()` bytes; returns how many came before the first that can't be read.
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> usize;
+    /// Writes `data`; returns how many bytes were written before the first that can't be.
+    fn write(&mut self, address: u64, data: &[u8]) -> usize;
+}
+
+/// Memory as it was before a call.
+pub trait Before {
+    /// Fills `buffer` if the whole range is known.
+    fn before(&self, address: u64, buffer: &mut [u8]) -> bool;
+}
+
+/// Nothing has been overwritten yet.
+#[derive(Clone, Copy, Debug)]
+pub struct NoBefore;
+
+impl Before for NoBefore {
+    fn before(&self, _: u64, _: &mut [u8]) -> bool {
+        false
+    }
+}
+
+/// A little-endian integer of up to eight bytes; 0 where nothing can be read.
+pub(crate) fn integer<M: Memory>(memory: &mut M, address: u64, width: u32) -> u64 {
+    let mut bytes = [0u8; 8];
+    let width = (width as usize).min(8);
+    let whole = bytes.get_mut(..width).is_some_and(|part| memory.read(address, part) == width);
+    if whole { u64::from_le_bytes(bytes) } else { 0 }
+}
