@@ -1,0 +1,66 @@
+"""Runs PROGRAM as variants in lockstep; only the first, the leader, talks to the outside world.
+
+Everything after `--` belongs to the program; without `--`, the first word that is no option is the program.
+Standard streams are the program's; Stretto speaks on standard error only. The exit status is the program's
+own, 86 after a divergence, 125 if Stretto failed, 126 or 127 if the program can't be started.
+"""
+
+from ..cli import Parser, add_run_options, colorful, given, say, split
+from ..config import load
+from ..errors import StrettoError
+from ..plan import Plan
+from ..result import Result, start
+
+EPILOG = """\
+examples:
+  stretto run -- ls -l
+  stretto run -n 3 --on-divergence vote -- python3 server.py
+  stretto run --report attack.html -- ./service 8080
+
+Every option can also stand in stretto.toml (variants = 3) or in the environment (STRETTO_VARIANTS=3).
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Runs the program, reports divergences, returns the exit status."""
+    options, command = split(argv)
+    parser = Parser("run", __doc__, "stretto run [options] [--] PROGRAM [ARGUMENTS]", EPILOG)
+    add_run_options(parser)
+    arguments = parser.parse_args(options)
+    if not command:
+        raise StrettoError("no program given; usage: stretto run [options] -- PROGRAM [ARGUMENTS]")
+    config = load(given(arguments), arguments.config)
+    if config.report or config.report_dir:
+        from ..reporters.save import check_targets
+
+        check_targets(config)
+    plan = Plan(command, config)
+    if config.verbose:
+        for name, value in plan.described():
+            say(f"{name + ':':<12} {value}")
+    result = start(plan, None if config.quiet else _print_event)
+    if result.outcome == "failed" and result.error:
+        say(result.error)
+    if config.verbose:
+        _say_statistics(result)
+    if result.has_diverged:
+        from ..reporters.announce import announce
+
+        announce(result, config, color=colorful(config.color))
+    return result.status
+
+
+def _print_event(text: str) -> None:
+    import json
+
+    event = json.loads(text)
+    if event.get("event") == "warning":
+        say(f"warning: {event.get('message')}")
+
+
+def _say_statistics(result: Result) -> None:
+    statistics = result.statistics
+    for phase in statistics.get("phases") or []:
+        say(f"phase {phase['name']}: {phase['ms']:.1f} ms")
+    counts = ("calls", "rendezvous", "signals", "tasks")
+    say(", ".join(f"{statistics[name]} {name}" for name in counts if name in statistics))

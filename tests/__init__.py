@@ -1,0 +1,1 @@
+"""Real programs, natively and under Stretto."""

@@ -1,0 +1,1 @@
+"""Vulnerable programs, exploits that work natively, and what Stretto makes of them."""

@@ -1,0 +1,1 @@
+"""Command lines of real programs; the rows are data, in `rows/*.toml`."""

@@ -1,0 +1,1 @@
+"""Small guests, each named after the behaviour that it holds Stretto to."""

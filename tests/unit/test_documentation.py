@@ -1,0 +1,34 @@
+"""Pages that are generated equal what generates them; links between pages lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stretto import errors, options
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def test_exit_codes() -> None:
+    assert (ROOT / "docs/errors.md").read_text() == errors.markdown()
+    assert set(errors.MEANING) == set(errors.ExitCode)
+
+
+def test_options() -> None:
+    assert options.markdown() in (ROOT / "docs/howto/configure.md").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_decisions_are_listed() -> None:
+    folder = ROOT / "docs/decisions"
+    index = (folder / "README.md").read_text()
+    for page in folder.glob("[0-9]*.md"):
+        assert f"({page.name})" in index
