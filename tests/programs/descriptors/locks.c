@@ -39,6 +39,6 @@ int main(void) {
     check(lock(fd, F_SETLK, F_UNLCK, 0, 0) == 0, "let go");
     write(there[1], "g", 1);
     report_end(child, "the child");
-    check(lock(fd, F_SETLK, F_WRLCK, 0, 0) == 0, "its locks have gone with it");
+    check(lock(fd, F_SETLK, F_WRLCK, 0, 60) == 0, "its locks have gone with it");
     return 0;
 }

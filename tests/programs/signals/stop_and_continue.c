@@ -8,12 +8,17 @@ static void note(int number) {
 }
 
 int main(void) {
-    int status;
+    int status, gate[2];
+    char byte = 0;
+    must(pipe(gate), "pipe");
     pid_t child = fork();
     if (child == 0) {
+        setpgid(0, 0); /* SIGTSTP does nothing in an orphaned group, which ours may be */
         handle(SIGCONT, note, 0);
         raise(SIGSTOP);
+        read(gate[0], &byte, 1); /* a new stop would hide that it went on */
         raise(SIGTSTP);
+        read(gate[0], &byte, 1);
         _exit(10 + continued);
     }
     for (int i = 0; i < 2; i++) {
@@ -22,6 +27,7 @@ int main(void) {
         check(waitpid(child, &status, WNOHANG | WUNTRACED) == 0, "told once");
         kill(child, SIGCONT);
         check(waitpid(child, &status, WCONTINUED) == child && WIFCONTINUED(status), "continued");
+        write(gate[1], &byte, 1);
     }
     report_end(child, "the child");
 

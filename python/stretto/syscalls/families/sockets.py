@@ -1,0 +1,72 @@
+"""Sockets: the leader's; followers have placeholders."""
+
+from stretto.syscalls.language import NewFd, each, family, leader
+from stretto.syscalls.types import (
+    Anything, Array, Bytes, Control, Fd, Flags, In, InOut, Int, Out, Size, String, U16, U32, U64, Union, Vectors, struct,
+)
+
+family("network")
+
+# What lies behind the end of a path is not initialised by programs, so families are told apart (unix(7), ip(7)).
+Sockaddr = struct(
+    "sockaddr", 16, family=(0, U16),
+    rest=(2, Union("this.family", (
+        (1, String()), (2, Bytes[6]), (10, Bytes[26]), (16, Bytes[10]), (17, Bytes[18]), (38, Bytes[86]), (40, Bytes[14]),
+    ))),
+)
+Peer = Out[Bytes["min(was(addrlen), now(addrlen))"]]
+Length = InOut[U32]
+SendHeader = struct(
+    "msghdr", 56, name=(0, In[Bytes["this.namelen"]]), namelen=(8, U32), iov=(16, In[Vectors("this.iovlen")]),
+    iovlen=(24, U64), control=(32, In[Control["this.controllen"]]), controllen=(40, U64),
+)
+ReceiveHeader = struct(
+    "msghdr", 56, name=(0, Out[Bytes["min(then.namelen, this.namelen)"]]), namelen=(8, U32),
+    iov=(16, Out[Vectors("this.iovlen", "ret")]), iovlen=(24, U64, 1), control=(32, Out[Control["this.controllen"]]),
+    controllen=(40, U64), flags=(48, U32, 2),
+)
+SendMany = struct(
+    "mmsghdr", 64, name=(0, In[Bytes["this.namelen"]]), namelen=(8, U32, 1), iov=(16, In[Vectors("this.iovlen")]),
+    iovlen=(24, U64, 1), control=(32, In[Control["this.controllen"]]), controllen=(40, U64, 1), length=(56, U32, 2),
+)
+ReceiveMany = struct(
+    "mmsghdr", 64, name=(0, Out[Bytes["min(then.namelen, this.namelen)"]]), namelen=(8, U32),
+    iov=(16, Out[Vectors("this.iovlen", "this.length")]), iovlen=(24, U64, 1),
+    control=(32, Out[Control["this.controllen"]]), controllen=(40, U64), flags=(48, U32, 2), length=(56, U32, 2),
+)
+
+
+@leader(cloexec="kind & 0x80000")
+def socket(domain: Int, kind: Flags, protocol: Int) -> NewFd: ...
+@each(partial="the two numbers are each variant's own; they agree because descriptors do")
+def socketpair(domain: Int, kind: Flags, protocol: Int, fds: Anything): ...
+@leader(partial="of a unix address, the path")
+def bind(fd: Fd, address: In[Sockaddr], addrlen: U32): ...
+@leader(blocks=True, partial="of a unix address, the path")
+def connect(fd: Fd, address: In[Sockaddr], addrlen: U32): ...
+@leader()
+def listen(fd: Fd, backlog: Int): ...
+@leader(blocks=True)
+def accept(fd: Fd, address: Peer, addrlen: Length) -> NewFd: ...
+@leader(blocks=True, cloexec="flags & 0x80000")
+def accept4(fd: Fd, address: Peer, addrlen: Length, flags: Flags) -> NewFd: ...
+@leader()
+def getsockname(fd: Fd, address: Peer, addrlen: Length): ...
+@leader()
+def getpeername(fd: Fd, address: Peer, addrlen: Length): ...
+@leader()
+def shutdown(fd: Fd, how: Int): ...
+@leader(blocks=True)
+def sendto(fd: Fd, buf: In[Bytes["count"]], count: Size, flags: Flags, address: In[Sockaddr], addrlen: U32): ...
+@leader(blocks=True)
+def recvfrom(fd: Fd, buf: Out[Bytes["min(ret, count)"]], count: Size, flags: Flags, address: Peer, addrlen: Length): ...
+@leader(blocks=True)
+def sendmsg(fd: Fd, message: In[SendHeader], flags: Flags): ...
+@leader(blocks=True, mechanism="recvfds")
+def recvmsg(fd: Fd, message: InOut[ReceiveHeader], flags: Flags): ...
+@leader(blocks=True)
+def sendmmsg(fd: Fd, messages: InOut[Array(SendMany, "count")], count: U32, flags: Flags): ...
+@leader(blocks=True, mechanism="recvfds")
+def recvmmsg(
+    fd: Fd, messages: InOut[Array(ReceiveMany, "count")], count: U32, flags: Flags, timeout: InOut[Bytes[16]]
+): ...

@@ -1,0 +1,162 @@
+"""The words in which a system call is described.
+
+    @leader(blocks=True)
+    def read(fd: Fd, buf: Out[Bytes["ret"]], count: Size) -> Size: ...
+
+The decorator says who executes the call; the annotations say what its arguments and its memory are. A call with
+sub-commands is described by `parent`, each sub-command by `sub`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from stretto.syscalls.numbers import NUMBERS
+from stretto.syscalls.types import Type
+
+REFUSED, LEADER, EACH, LOCAL = range(4)
+WHO = ("refused", "leader", "every variant", "local")
+
+BLOCKS, MAY_SIGNAL, STARTS_TASK, PARTIAL = 1, 2, 4, 8
+
+MECHANISMS = (
+    "plain mmap munmap mremap brk fork exec exit wait sigreturn sigsuspend open recvfds restart swallow"
+).split()
+
+EPERM, EINVAL, ENOTTY, ENOSYS, ENOPROTOOPT = 1, 22, 25, 38, 92
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a call returns: plain 0, new descriptor 1, address 2, task id 3."""
+
+    kind: int
+    name: str
+
+
+Number = Result(0, "number")
+NewFd = Result(1, "new descriptor")
+NewAddress = Result(2, "address")
+TaskId = Result(3, "task id")
+
+
+@dataclass
+class Description:
+    """One call or sub-command."""
+
+    name: str
+    number: int
+    arguments: list[tuple[str, Type]]
+    who: int
+    result: Result = Number
+    mechanism: str = "plain"
+    flags: int = 0
+    errno: int = 0
+    cloexec: str | None = None
+    mask: str | None = None
+    note: str = ""
+    category: str = ""
+    selector: str | None = None
+    commands: dict[int, Description] = field(default_factory=dict)
+
+
+CALLS: dict[str, Description] = {}
+_category = ["other"]
+
+Signature = Callable[..., object]
+
+
+def family(name: str) -> None:
+    """Names the category of the descriptions that follow."""
+    _category[0] = name
+
+
+def _describe(function: Signature, who: int, options: dict[str, object]) -> Description:
+    signature = inspect.signature(function)
+    flags = sum(
+        bit
+        for word, bit in (("blocks", BLOCKS), ("may_signal", MAY_SIGNAL), ("starts_task", STARTS_TASK))
+        if options.pop(word, False)
+    )
+    note = str(options.pop("partial", ""))
+    result = signature.return_annotation
+    return Description(
+        name=function.__name__.rstrip("_"),
+        number=-1,
+        arguments=[(name, parameter.annotation) for name, parameter in signature.parameters.items()],
+        who=who,
+        result=result if isinstance(result, Result) else Number,
+        flags=flags | (PARTIAL if note else 0),
+        note=note,
+        category=_category[0],
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def _call(who: int, options: dict[str, object]) -> Callable[[Signature], Description]:
+    def register(function: Signature) -> Description:
+        description = _describe(function, who, dict(options))
+        description.number = NUMBERS[description.name]
+        CALLS[description.name] = description
+        return description
+
+    return register
+
+
+def leader(**options: object) -> Callable[[Signature], Description]:
+    """Executed by the leader; followers get its result and its out-data."""
+    return _call(LEADER, options)
+
+
+def each(**options: object) -> Callable[[Signature], Description]:
+    """Executed by every variant; the results must agree."""
+    return _call(EACH, options)
+
+
+def local(**options: object) -> Callable[[Signature], Description]:
+    """Executed by every variant at its own pace; not compared."""
+    return _call(LOCAL, options)
+
+
+def refuse(names: str, errno: int, why: str) -> None:
+    """The calls in `names` give `errno` in every variant, because of `why`."""
+    for name in names.split():
+        CALLS[name] = Description(
+            name, NUMBERS[name], [], REFUSED, errno=errno, note=why, category=_category[0]
+        )
+
+
+def parent(selector: str, errno: int) -> Callable[[Signature], Description]:
+    """A call whose sub-command is told by `selector`; an undescribed one gives `errno`."""
+
+    def register(function: Signature) -> Description:
+        description = _describe(function, REFUSED, {"errno": errno, "selector": selector})
+        description.number = NUMBERS[description.name]
+        description.note = "sub-commands are described one by one; an unknown one gives an error"
+        CALLS[description.name] = description
+        return description
+
+    return register
+
+
+def sub(call: Description, values: dict[str, int], who: int, /, **options: object) -> Callable[[Signature], None]:
+    """Describes sub-commands (name to value) of a call that share one signature."""
+
+    def register(function: Signature) -> None:
+        for name, value in values.items():
+            description = _describe(function, who, dict(options))
+            description.name = f"{call.name} {name}"
+            description.number = call.number
+            call.commands[value] = description
+
+    return register
+
+
+def forbid(call: Description, values: dict[str, int], errno: int, why: str) -> None:
+    """Sub-commands that give `errno` in every variant."""
+    for name, value in values.items():
+        call.commands[value] = Description(
+            f"{call.name} {name}", call.number, [], REFUSED, errno=errno, note=why, category=_category[0]
+        )

@@ -1,0 +1,73 @@
+"""Every guest natively and under Stretto: output, exit status and files are equal byte for byte."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.programs.table import HERE, Guest, load
+from tests.support.compare import difference
+from tests.support.runner import NATIVE, Outcome, decoded, fresh, run
+
+WARNINGS = ("-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result", "-Wno-infinite-recursion")
+GUESTS = load()
+Run = Callable[[Guest, int], Outcome]
+
+
+@pytest.fixture(scope="session")
+def run_guest(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Builds a guest once, and runs it in a directory that is always the same."""
+    base = tmp_path_factory.mktemp("programs")
+
+    @cache
+    def build(source: Path, flags: tuple[str, ...]) -> str:
+        folder = base / ("bin" + "".join(flags))
+        folder.mkdir(exist_ok=True)
+        target = folder / source.stem
+        command = ["gcc", *WARNINGS, f"-I{HERE}", str(source), "-o", str(target), *flags]
+        if "-nostdlib" not in flags:
+            command += ["-pthread"]
+        subprocess.run(command, check=True)
+        return str(target)
+
+    @cache
+    def run_it(guest: Guest, variants: int) -> Outcome:
+        program = build(guest.path, guest.flags)
+        directory = fresh(base / "work")
+        command = [program, *guest.arguments]
+        outcome = run(command, directory, variants=variants, timeout=guest.timeout, ignore=guest.ignore)
+        shutil.rmtree(directory)
+        return outcome
+
+    return run_it
+
+
+@pytest.mark.parametrize("guest", GUESTS, ids=lambda guest: guest.label)
+def test_natively(guest: Guest, run_guest: Run) -> None:
+    """What a guest checks holds on this kernel: else the comparison would prove nothing."""
+    outcome = run_guest(guest, NATIVE)
+    assert b"FAIL" not in outcome.stdout, decoded(outcome.stdout)
+    assert not outcome.leftovers
+
+
+@pytest.mark.parametrize(
+    ("guest", "variants"),
+    [
+        pytest.param(guest, variants, id=f"{guest.label}-n{variants}")
+        for guest in GUESTS
+        for variants in ((2, 4) if guest.source.startswith(("signals/", "processes/")) else (2,))
+    ],
+)
+def test_equal_to_native(guest: Guest, variants: int, run_guest: Run) -> None:
+    native = run_guest(guest, NATIVE)
+    seen = run_guest(guest, variants)
+    if guest.guarded:
+        assert re.fullmatch(guest.guarded, seen.stdout.decode()), decoded(seen.stdout + seen.stderr)
+        native = replace(native, stdout=seen.stdout)
+    found = difference(native, seen)
+    assert not found, found
