@@ -199,6 +199,9 @@ fn conclude(session: &Session) -> Report {
         Outcome::Divergence
     } else {
         match ending {
+            Some(Ending::Exited(_)) if !session.begun.load(Ordering::Acquire) => {
+                Outcome::Failed(FAILED, "the seccomp filter can't be installed here; see `stretto doctor`".to_owned())
+            }
             Some(Ending::Exited(status)) => Outcome::Exited(status),
             Some(Ending::Signalled(signal)) => Outcome::Signalled(signal),
             None => Outcome::Failed(FAILED, "the program vanished".to_owned()),

@@ -45,6 +45,8 @@ pub struct Session {
     pub ending: Mutex<Option<Ending>>,
     /// Error number of a failed first exec.
     pub exec_error: AtomicI32,
+    /// The first exec has succeeded.
+    pub begun: AtomicBool,
     /// First internal failure, one line.
     pub failure: Mutex<Option<String>>,
     /// Milliseconds and names of the phases of start-up.
@@ -73,6 +75,7 @@ impl Session {
             killed: AtomicBool::new(false),
             ending: Mutex::default(),
             exec_error: AtomicI32::new(0),
+            begun: AtomicBool::new(false),
             failure: Mutex::default(),
             phases: Mutex::default(),
             seed,
@@ -95,12 +98,6 @@ impl Session {
     /// The followers that still take part.
     pub fn followers(&self) -> impl Iterator<Item = usize> + use<> {
         self.active().filter(|&variant| variant != 0)
-    }
-
-    /// Whether `variant` still takes part.
-    #[must_use]
-    pub fn is_active(&self, variant: usize) -> bool {
-        self.active.load(Ordering::Acquire) & 1 << variant != 0
     }
 
     /// Makes a set for threads that are about to be born.

@@ -98,7 +98,7 @@ impl Modules {
         }
         let name = mapping.name.clone();
         let limit = FILE.min(self.budget);
-        let image = from_file(mapping, limit).unwrap_or_else(|| self.from_memory(&name, limit, read));
+        let image = from_file(mapping, limit).unwrap_or_else(|| self.assemble(&name, limit, read));
         self.budget = self.budget.saturating_sub(image.len() as u64);
         let image = Rc::new(image);
         self.images.insert(name, Rc::clone(&image));
@@ -107,7 +107,7 @@ impl Modules {
 
     /// What of a file is mapped, each part at its offset: enough to unwind through the vDSO and through files
     /// that have been deleted or replaced.
-    fn from_memory(&self, name: &str, limit: u64, read: &mut Read<'_>) -> Vec<u8> {
+    fn assemble(&self, name: &str, limit: u64, read: &mut Read<'_>) -> Vec<u8> {
         let mut image = Vec::new();
         for mapping in self.mappings.iter().filter(|mapping| mapping.name == name) {
             let end = mapping.offset.saturating_add(mapping.end - mapping.start);

@@ -1,6 +1,7 @@
 //! System-call stops: gathering inputs at the entry, dealing with the exit.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use stretto_abi::table::{Mechanism, ResultKind, Who};
 use stretto_semantics::{self as semantics, Identity, Lookup};
@@ -105,6 +106,10 @@ impl Tracer<'_> {
 
     /// Stops behind a call that every variant carries out, and tells its result.
     pub(super) fn finished(&mut self, stopped: Stopped, result: u64) -> Result<(), Error> {
+        if self.leads() && !self.session.begun.load(Ordering::Acquire) && result != 0 {
+            let errno = i32::try_from(result.wrapping_neg()).unwrap_or(libc::ENOEXEC);
+            self.session.exec_error.store(errno, Ordering::Release);
+        }
         let task = self.task(stopped.tid())?;
         task.state = State::Finished;
         task.stopped = Some(stopped);
@@ -170,7 +175,7 @@ impl Tracer<'_> {
         }
         match signal {
             None => self.resume(stopped, Resume::Continue, 0),
-            Some(info) => self.inject(stopped, &info, None),
+            Some(info) => self.inject(stopped, &info),
         }
     }
 

@@ -71,6 +71,7 @@ impl Tracer<'_> {
             self.session.fail("32-bit programs are not supported".to_owned());
             return stopped.resume(Resume::Continue, libc::SIGKILL);
         }
+        self.session.begun.store(true, Ordering::Release);
         let info = image::inspect(&stopped)?;
         self.note_image(&set, &info);
         self.session.post_followers(&set, &Decision::Image(Arc::new(info)));

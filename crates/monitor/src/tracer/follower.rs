@@ -161,7 +161,7 @@ impl Tracer<'_> {
         lock(&task.set.history[variant]).leave(ret);
         match signal {
             None => self.resume(stopped, Resume::Continue, 0),
-            Some(info) => self.inject(stopped, &info, None),
+            Some(info) => self.inject(stopped, &info),
         }
     }
 }

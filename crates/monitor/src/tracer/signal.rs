@@ -11,14 +11,20 @@ use stretto_tracee::{
     Error, Event, Registers, Remote, Resume, SignalInfo, Stop, Stopped, kill_thread, wait_for,
 };
 
+use stretto_abi::table::Mechanism;
+use stretto_semantics as semantics;
+
 use super::Tracer;
 use super::leader::restarts;
 use super::task::State;
 use crate::mailbox::Decision;
+use crate::memory::VariantMemory;
 use crate::taskset::Arrival;
 
 /// How long a signal waits for the leader's next call before it is delivered wherever the variants are.
 const PATIENCE: Duration = Duration::from_millis(20);
+
+const RT_SIGSUSPEND: u64 = libc::SYS_rt_sigsuspend as u64;
 
 /// What the program does with a signal, as the kernel knows it (proc_pid_status(5): SigCgt).
 fn has_handler(tid: i32, signal: i32) -> bool {
@@ -185,55 +191,53 @@ impl Tracer<'_> {
         let stopped = task.stopped.take().ok_or(Error::Gone)?;
         task.state = State::Running;
         undo_entry(&stopped, task.call().ok_or(Error::Gone)?.registers)?;
-        self.inject(stopped, info, None)
+        self.inject(stopped, info)
     }
 
-    /// The leader's call was interrupted by a signal with a handler: so is this one.
+    /// The leader's call was interrupted by a signal with a handler: so is this one. A call that waits with a
+    /// mask of its own becomes `rt_sigsuspend` with that mask, so that the kernel keeps both masks as it does in
+    /// the leader.
     pub(super) fn interrupt(&mut self, tid: i32, ret: i64, info: &SignalInfo) -> Result<(), Error> {
+        let table = self.table;
         let task = self.task(tid)?;
         let stopped = task.stopped.take().ok_or(Error::Gone)?;
         let call = task.call().ok_or(Error::Gone)?;
-        let nr = call.nr();
-        let mut registers = call.registers;
+        let original = call.registers;
+        let mut waiting = original;
+        let mask = call.row().map_or(0, |row| match row.mechanism {
+            Mechanism::SigSuspend if call.nr() == RT_SIGSUSPEND => original.rdi,
+            _ => semantics::evaluate(&table, row.mask, &call.args(), &mut VariantMemory::new(Remote::new(tid))),
+        });
+        if mask == 0 {
+            waiting.orig_rax = u64::MAX;
+        } else {
+            waiting.orig_rax = RT_SIGSUSPEND;
+            (waiting.rdi, waiting.rsi) = (mask, 8);
+        }
         #[allow(clippy::cast_sign_loss)] // the register holds the same bits
         {
-            registers.rax = ret as u64;
+            waiting.rax = ret as u64;
         }
-        registers.orig_rax = u64::MAX;
-        stopped.set_registers(&registers)?;
         task.state = State::Running;
-        self.inject(stopped, info, Some(nr))
+        let tgid = task.tgid;
+        stopped.set_registers(&waiting)?;
+        kill_thread(tgid, tid, info.signal())?;
+        stopped.resume(Resume::Continue, 0)?;
+        let stopped = self.until_signal(tid, info.signal())?;
+        stopped.set_registers(&Registers { rax: waiting.rax, ..original })?;
+        stopped.set_signal_info(info)?;
+        self.resume(stopped, Resume::Continue, info.signal())
     }
 
-    /// Sends a signal to a stopped thread and delivers it with the leader's details. `interrupted`: the number
-    /// of the call that it interrupts; the kernel then restarts the call or returns EINTR as it would have.
-    pub(super) fn inject(
-        &mut self,
-        stopped: Stopped,
-        info: &SignalInfo,
-        interrupted: Option<u64>,
-    ) -> Result<(), Error> {
+    /// Sends a signal to a stopped thread and delivers it with the leader's details.
+    pub(super) fn inject(&mut self, stopped: Stopped, info: &SignalInfo) -> Result<(), Error> {
         let tid = stopped.tid();
         let tgid = self.task(tid)?.tgid;
-        let signal = info.signal();
-        let mask = stopped.signal_mask()?;
-        if mask & bit(signal) != 0 {
-            // The leader waited with a temporary mask (sigsuspend, ppoll); only it really waited.
-            stopped.set_signal_mask(mask & !bit(signal))?;
-        }
-        kill_thread(tgid, tid, signal)?;
+        kill_thread(tgid, tid, info.signal())?;
         stopped.resume(Resume::Continue, 0)?;
-        let stopped = self.until_signal(tid, signal)?;
-        if mask & bit(signal) != 0 {
-            stopped.set_signal_mask(mask)?;
-        }
-        if let Some(nr) = interrupted {
-            let mut registers = stopped.registers()?;
-            registers.orig_rax = nr;
-            stopped.set_registers(&registers)?;
-        }
+        let stopped = self.until_signal(tid, info.signal())?;
         stopped.set_signal_info(info)?;
-        self.resume(stopped, Resume::Continue, signal)
+        self.resume(stopped, Resume::Continue, info.signal())
     }
 
     /// Runs a thread until `signal` is about to be delivered to it; other signals are put off (leader) or
@@ -330,7 +334,7 @@ impl Tracer<'_> {
             if let Some(call) = task.call() {
                 undo_entry(&stopped, call.registers)?;
             }
-            self.inject(stopped, info, None)?;
+            self.inject(stopped, info)?;
         } else {
             let tgid = task.tgid;
             kill_thread(tgid, tid, info.signal())?;
