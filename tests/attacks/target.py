@@ -24,7 +24,9 @@ class Region:
 class Target:
     """A running victim, native or guarded; it has told its process id, which is the leader's."""
 
-    def __init__(self, command: Sequence[str], program: Path, directory: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], program: Path, directory: Path, environ: Mapping[str, str]
+    ) -> None:
         self.program = program
         self.directory = directory
         self._mark = new_mark()

@@ -84,7 +84,11 @@ def test_is_stopped(attack: Attack, build: Build, tmp_path: Path) -> None:
     leader, follower = (variant["event"] for variant in report["variants"])
     assert leader.get("name") in attack.calls, summary(report)
     if attack.effect is Effect.LEAK:
-        assert (report["kind"], report["call"]["name"], report["argument"]["name"]) == ("argument", "write", "buf")
+        assert (report["kind"], report["call"]["name"], report["argument"]["name"]) == (
+            "argument",
+            "write",
+            "buf",
+        )
         assert follower["name"] == "write", summary(report)
     elif attack.layout == "disjoint-code":
         assert (follower["type"], follower["name"]) == ("signal", "SIGSEGV"), summary(report)
@@ -124,7 +128,9 @@ def test_victims_work_with_harmless_input(victim: str, build: Build, tmp_path: P
     attack = next(attack for attack in (*STOPPED, *NOT_STOPPED) if attack.victim == victim)
     runs = []
     for variants in (NATIVE, 2):
-        outcome = run([str(build(attack))], fresh(tmp_path / "work"), variants=variants, stdin=HARMLESS[victim])
+        outcome = run(
+            [str(build(attack))], fresh(tmp_path / "work"), variants=variants, stdin=HARMLESS[victim]
+        )
         runs.append(replace(outcome, stdout=re.sub(rb"pid \d+", b"pid N", outcome.stdout)))
     found = difference(*runs)
     assert not found, found

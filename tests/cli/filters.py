@@ -5,14 +5,16 @@ import os
 import struct
 from collections.abc import Callable
 
-#: Operations of the classic packet filter, offsets in seccomp_data, and answers (linux/filter.h, linux/seccomp.h).
+#: Operations of the classic packet filter, offsets in seccomp_data, answers (linux/filter.h, seccomp.h).
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
 NUMBER, FIRST_ARGUMENT = 0, 16
 ALLOW, EPERM = 0x7FFF0000, 0x00050001
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, MODE_FILTER = 38, 22, 2
 
 
-def deny(number: int, argument: int | None = None, then: Callable[[], None] | None = None) -> Callable[[], None]:
+def deny(
+    number: int, argument: int | None = None, then: Callable[[], None] | None = None
+) -> Callable[[], None]:
     """A `preexec_fn` after which this call, perhaps only with this first argument, fails with EPERM."""
     libc = ctypes.CDLL(None, use_errno=True)
     rows = [(LOAD, 0, 0, NUMBER), (JUMP_IF_EQUAL, 0, 1 if argument is None else 3, number)]

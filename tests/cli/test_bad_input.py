@@ -65,11 +65,25 @@ CASES = (
     Case("n-0", ["run", "-n", "0", "--", "true"], FAILED, ["0", "1", "8"]),
     Case("n-9", ["run", "-n", "9", "--", "true"], FAILED, ["9", "1", "8"]),
     Case("n-many", ["run", "-n", "many", "--", "true"], FAILED, ["many"]),
-    Case("n-in-file", ["run", "--", "true"], FAILED, ["stretto.toml"], file("stretto.toml", b"variants = 9\n")),
+    Case(
+        "n-in-file", ["run", "--", "true"], FAILED, ["stretto.toml"], file("stretto.toml", b"variants = 9\n")
+    ),
     Case("toml", ["run", "--", "true"], FAILED, ["stretto.toml"], file("stretto.toml", b"variants = = 2\n")),
     Case("toml-bytes", ["run", "--", "true"], FAILED, ["stretto.toml"], file("stretto.toml", b"\xff\xfe\n")),
-    Case("toml-key", ["run", "--", "true"], FAILED, ["stretto.toml", "colour"], file("stretto.toml", b"colour = 1\n")),
-    Case("toml-kind", ["run", "--", "true"], FAILED, ["stretto.toml"], file("stretto.toml", b'variants = "two"\n')),
+    Case(
+        "toml-key",
+        ["run", "--", "true"],
+        FAILED,
+        ["stretto.toml", "colour"],
+        file("stretto.toml", b"colour = 1\n"),
+    ),
+    Case(
+        "toml-kind",
+        ["run", "--", "true"],
+        FAILED,
+        ["stretto.toml"],
+        file("stretto.toml", b'variants = "two"\n'),
+    ),
     Case("toml-missing", ["run", "--config", "none.toml", "--", "true"], FAILED, ["none.toml"]),
     Case("option", ["run", "--no-such-option", "--", "true"], FAILED, ["--no-such-option"]),
     Case("choice", ["run", "--layout", "round", "--", "true"], FAILED, ["round"]),
@@ -82,7 +96,9 @@ CASES = (
 )
 
 
-def run(words: Sequence[str], directory: Path, setup: Callable[[], None] | None = None) -> tuple[int, str, str]:
+def run(
+    words: Sequence[str], directory: Path, setup: Callable[[], None] | None = None
+) -> tuple[int, str, str]:
     """Runs `stretto` in the directory, and checks that nothing stays: no process, no file."""
     mark = new_mark()
     before = sorted(directory.rglob("*"))
@@ -179,7 +195,9 @@ def test_closed_standard_streams(tmp_path: Path) -> None:
         os.close(0)
         os.close(1)
 
-    native = subprocess.run(["sh", "-c", "echo out; echo err >&2; exit 3"], preexec_fn=close, stderr=subprocess.PIPE)
+    native = subprocess.run(
+        ["sh", "-c", "echo out; echo err >&2; exit 3"], preexec_fn=close, stderr=subprocess.PIPE
+    )
     seen = subprocess.run(
         [*STRETTO, "run", "-q", "--", "sh", "-c", "echo out; echo err >&2; exit 3"],
         preexec_fn=close,

@@ -41,6 +41,4 @@ def make_big(path: Path) -> None:
     with path.open("w") as file:
         for _ in range(20):
             digits = rng.randbytes(BIG // 40).hex()
-            file.writelines(
-                digits[at : at + LINE - 1] + "\n" for at in range(0, len(digits), LINE)
-            )
+            file.writelines(digits[at : at + LINE - 1] + "\n" for at in range(0, len(digits), LINE))

@@ -13,7 +13,9 @@ from tests.support.runner import Outcome
 
 ROWS = load()
 RUNS = [
-    pytest.param(row, variants, id=f"{row.family}-{row.name}-n{variants}", marks=pytest.mark.timeout(3 * row.timeout))
+    pytest.param(
+        row, variants, id=f"{row.family}-{row.name}-n{variants}", marks=pytest.mark.timeout(3 * row.timeout)
+    )
     for row in ROWS
     for variants in row.variants
 ]

@@ -17,7 +17,7 @@ class Guest:
     flags: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     guarded: str = ""
-    timeout: float = 60.0
+    timeout: float = 30.0
 
     @property
     def path(self) -> Path:
@@ -35,10 +35,12 @@ class Guest:
 def load() -> list[Guest]:
     """All rows."""
     entries = tomllib.loads((HERE / "table.toml").read_text())["row"]
-    listed = [
-        Guest(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
-        for entry in entries
-    ]
+    listed = [_guest(entry) for entry in entries]
     sources = [path.relative_to(HERE).with_suffix("").as_posix() for path in sorted(HERE.glob("*/*.[cS]"))]
     plain = {guest.source for guest in listed if not guest.name}
     return [Guest(source) for source in sources if source not in plain] + listed
+
+
+def _guest(entry: dict[str, object]) -> Guest:
+    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return Guest(**plain)  # type: ignore[arg-type]

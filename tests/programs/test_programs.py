@@ -14,7 +14,16 @@ from tests.programs.table import HERE, Guest, load
 from tests.support.compare import difference
 from tests.support.runner import NATIVE, Outcome, decoded, fresh, run
 
-WARNINGS = ("-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result", "-Wno-infinite-recursion")
+WARNINGS = (
+    "-std=gnu17",
+    "-O1",
+    "-g",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wno-unused-result",
+    "-Wno-infinite-recursion",
+)
 GUESTS = load()
 Run = Callable[[Guest, int], Outcome]
 

@@ -30,7 +30,11 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("sh", "-c", "yes | head -1000 | md5sum"),
     ("sh", "-c", "trap 'echo usr1' USR1; kill -USR1 $$; sh -c 'kill -USR1 $PPID'; echo end"),
     ("bash", "-c", "diff <(seq 10) <(seq 2 11); wait; echo ${PIPESTATUS[@]}"),
-    ("bash", "-c", "set -m; cat /dev/zero >/dev/null & kill -STOP %1; kill -KILL %1; wait %1 2>/dev/null; echo $?"),
+    (
+        "bash",
+        "-c",
+        "set -m; cat /dev/zero >/dev/null & kill -STOP %1; kill -KILL %1; wait %1 2>/dev/null; echo $?",
+    ),
     ("sh", "-c", "seq 20 | xargs -P4 -n1 echo | sort -n | tr '\\n' ' '"),
     ("sh", "-c", "date +%s%N > now; head -c 20 /dev/urandom > random; wc -c random; rm now random"),
     ("sh", "-c", "mkdir -p a/b; echo x > a/b/c; cp -r a d; find . | sort; rm -r a"),

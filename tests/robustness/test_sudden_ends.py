@@ -18,7 +18,9 @@ PATIENCE = 20.0
 class Running:
     """A program under Stretto that has said "ready"."""
 
-    def __init__(self, script: str, directory: Path, variants: int = 2, shell: str = "sh", *options: str) -> None:
+    def __init__(
+        self, script: str, directory: Path, variants: int = 2, shell: str = "sh", *options: str
+    ) -> None:
         self.mark = new_mark()
         self.process = subprocess.Popen(
             guarded([shell, "-c", script], variants, *options),

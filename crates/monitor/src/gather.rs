@@ -35,7 +35,11 @@ impl Sink for Collector {
 }
 
 /// Appends what `read` gives, in steps: a length that a program made up must not cost its size in memory.
-fn append(bytes: &mut Vec<u8>, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize) -> usize {
+fn append(
+    bytes: &mut Vec<u8>,
+    length: usize,
+    read: &mut dyn FnMut(usize, &mut [u8]) -> usize,
+) -> usize {
     const STEP: usize = 1 << 20;
     let start = bytes.len();
     let mut done = 0;
@@ -59,8 +63,12 @@ pub struct InputsBefore<'i>(pub &'i Inputs);
 impl Before for InputsBefore<'_> {
     fn before(&self, address: u64, buffer: &mut [u8]) -> bool {
         self.0.before.iter().any(|(start, bytes)| {
-            let Ok(skip) = usize::try_from(address.wrapping_sub(*start)) else { return false };
-            let Some(known) = bytes.get(skip..).and_then(|rest| rest.get(..buffer.len())) else { return false };
+            let Ok(skip) = usize::try_from(address.wrapping_sub(*start)) else {
+                return false;
+            };
+            let Some(known) = bytes.get(skip..).and_then(|rest| rest.get(..buffer.len())) else {
+                return false;
+            };
             buffer.copy_from_slice(known);
             true
         })

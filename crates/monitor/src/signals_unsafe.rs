@@ -4,8 +4,15 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// Signals that are forwarded when a process sends them.
-const FORWARDED: [i32; 7] =
-    [libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];
+const FORWARDED: [i32; 7] = [
+    libc::SIGTERM,
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGWINCH,
+];
 
 /// While it lives, the calling thread's forwarded signals are read from a descriptor.
 #[derive(Debug)]
@@ -44,7 +51,8 @@ impl Forwarder {
                 libc::sigaddset(&raw mut set, signal);
             }
             libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, &raw mut old_mask);
-            let signals = libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+            let signals =
+                libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
             let wake = libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK);
             if signals < 0 || wake < 0 {
                 let error = io::Error::last_os_error();
@@ -57,7 +65,12 @@ impl Forwarder {
                 ignore.sa_sigaction = libc::SIG_IGN;
                 libc::sigaction(*signal, &raw const ignore, old);
             }
-            Ok(Self { signals: OwnedFd::from_raw_fd(signals), wake: OwnedFd::from_raw_fd(wake), old_mask, old_stops })
+            Ok(Self {
+                signals: OwnedFd::from_raw_fd(signals),
+                wake: OwnedFd::from_raw_fd(wake),
+                old_mask,
+                old_stops,
+            })
         }
     }
 
@@ -71,8 +84,16 @@ impl Forwarder {
     #[must_use]
     pub fn wait(&self, milliseconds: i32) -> News {
         let mut fds = [
-            libc::pollfd { fd: self.signals.as_raw_fd(), events: libc::POLLIN, revents: 0 },
-            libc::pollfd { fd: self.wake.as_raw_fd(), events: libc::POLLIN, revents: 0 },
+            libc::pollfd {
+                fd: self.signals.as_raw_fd(),
+                events: libc::POLLIN,
+                revents: 0,
+            },
+            libc::pollfd {
+                fd: self.wake.as_raw_fd(),
+                events: libc::POLLIN,
+                revents: 0,
+            },
         ];
         // SAFETY: `fds` is a live array of two.
         unsafe { libc::poll(fds.as_mut_ptr(), 2, milliseconds) };
@@ -102,7 +123,11 @@ impl Drop for Forwarder {
             for (signal, old) in STOPS.iter().zip(&self.old_stops) {
                 libc::sigaction(*signal, old, std::ptr::null_mut());
             }
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.old_mask, std::ptr::null_mut());
+            libc::pthread_sigmask(
+                libc::SIG_SETMASK,
+                &raw const self.old_mask,
+                std::ptr::null_mut(),
+            );
         }
     }
 }

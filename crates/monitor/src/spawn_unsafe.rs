@@ -54,10 +54,18 @@ impl Launch {
         }
         // SAFETY: pipe2 has just given these descriptors to us alone.
         let (wait, go) = unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) };
-        let argv: Vec<*const libc::c_char> =
-            self.argv.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect();
-        let env: Vec<*const libc::c_char> =
-            self.env.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect();
+        let argv: Vec<*const libc::c_char> = self
+            .argv
+            .iter()
+            .map(|word| word.as_ptr())
+            .chain([std::ptr::null()])
+            .collect();
+        let env: Vec<*const libc::c_char> = self
+            .env
+            .iter()
+            .map(|word| word.as_ptr())
+            .chain([std::ptr::null()])
+            .collect();
         // SAFETY: the child makes only async-signal-safe calls until exec or _exit.
         let pid = unsafe { libc::fork() };
         if pid < 0 {
@@ -72,7 +80,13 @@ impl Launch {
 
     /// # Safety
     /// Only in a forked child; `argv` and `env` are NULL-ended.
-    unsafe fn child(&self, wait: i32, go: i32, argv: &[*const libc::c_char], env: &[*const libc::c_char]) -> ! {
+    unsafe fn child(
+        &self,
+        wait: i32,
+        go: i32,
+        argv: &[*const libc::c_char],
+        env: &[*const libc::c_char],
+    ) -> ! {
         // SAFETY: plain system calls on live locals.
         unsafe {
             libc::close(go);
@@ -123,7 +137,11 @@ impl Child {
     pub fn go(&self) -> io::Result<()> {
         // SAFETY: one byte from a live local.
         let put = unsafe { libc::write(self.go.as_raw_fd(), [1u8].as_ptr().cast(), 1) };
-        if put == 1 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        if put == 1 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
     }
 }
 
@@ -144,6 +162,8 @@ pub fn cpus() -> Vec<usize> {
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
         libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set);
-        (0..libc::CPU_SETSIZE as usize).filter(|&cpu| libc::CPU_ISSET(cpu, &set)).collect()
+        (0..libc::CPU_SETSIZE as usize)
+            .filter(|&cpu| libc::CPU_ISSET(cpu, &set))
+            .collect()
     }
 }

@@ -3,7 +3,7 @@ pub trait Canon {
     /// What the leader has at the place of this variant's `value`.
     fn to_leader(&self, value: u64) -> u64;
     /// What this variant has at the place of the leader's `value`.
-    fn from_leader(&self, value: u64) -> u64;
+    fn to_own(&self, value: u64) -> u64;
 }
 
 /// The leader itself.
@@ -15,7 +15,7 @@ impl Canon for Identity {
         value
     }
 
-    fn from_leader(&self, value: u64) -> u64 {
+    fn to_own(&self, value: u64) -> u64 {
         value
     }
 }

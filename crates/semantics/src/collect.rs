@@ -42,8 +42,19 @@ pub fn collect<M: Memory, B: Before, C: Canon, S: OutSink>(
     sink: &mut S,
 ) {
     let failed = failed(ret);
-    let scope = Scope { table, args, ret: if failed { 0 } else { ret.cast_unsigned() }, before };
-    let mut collector = Collector { scope, memory, canon, sink, failed };
+    let scope = Scope {
+        table,
+        args,
+        ret: if failed { 0 } else { ret.cast_unsigned() },
+        before,
+    };
+    let mut collector = Collector {
+        scope,
+        memory,
+        canon,
+        sink,
+        failed,
+    };
     for (&index, &value) in call.args.iter().zip(args) {
         if index == NONE {
             break;
@@ -54,10 +65,16 @@ pub fn collect<M: Memory, B: Before, C: Canon, S: OutSink>(
 
 impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
     fn register(&mut self, index: u32, value: u64) {
-        let Some(mut node) = self.scope.table.node(index) else { return };
+        let Some(mut node) = self.scope.table.node(index) else {
+            return;
+        };
         if node.kind == Kind::Switch {
             let selector = self.scope.value(node.b, 0, self.memory).unwrap_or(0);
-            let case = self.scope.table.case(&node, selector).and_then(|case| self.scope.table.node(case));
+            let case = self
+                .scope
+                .table
+                .case(&node, selector)
+                .and_then(|case| self.scope.table.node(case));
             let Some(case) = case else { return };
             node = case;
         }
@@ -65,7 +82,8 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
     }
 
     fn pointer(&mut self, node: &Node, value: u64, base: u64, depth: u8) {
-        if node.kind != Kind::Ptr || value == 0 || (self.failed && node.flags & NODE_ON_ERROR == 0) {
+        if node.kind != Kind::Ptr || value == 0 || (self.failed && node.flags & NODE_ON_ERROR == 0)
+        {
             return;
         }
         self.target(node.a, value, node.dir, base, depth + 1);
@@ -87,22 +105,38 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
     }
 
     fn target(&mut self, index: u32, address: u64, dir: u8, base: u64, depth: u8) {
-        let Some(node) = self.scope.table.node(index) else { return };
+        let Some(node) = self.scope.table.node(index) else {
+            return;
+        };
         if depth > DEPTH {
             return;
         }
         let out = dir & DIR_OUT != 0;
         match node.kind {
-            Kind::Struct if out && flat(self.scope.table, index, 0) => self.item(address, u64::from(node.c)),
+            Kind::Struct if out && flat(self.scope.table, index, 0) => {
+                self.item(address, u64::from(node.c))
+            }
             Kind::Struct => {
                 for index in node.a..node.a.saturating_add(node.b) {
-                    let Some(field) = self.scope.table.field(index) else { return };
+                    let Some(field) = self.scope.table.field(index) else {
+                        return;
+                    };
                     let dir = if field.dir == 0 { dir } else { field.dir };
-                    self.target(field.node, address.wrapping_add(field.offset.into()), dir, address, depth + 1);
+                    self.target(
+                        field.node,
+                        address.wrapping_add(field.offset.into()),
+                        dir,
+                        address,
+                        depth + 1,
+                    );
                 }
             }
             Kind::Array => {
-                let count = self.scope.value(node.b, base, self.memory).unwrap_or(0).min(MAX_ELEMENTS);
+                let count = self
+                    .scope
+                    .value(node.b, base, self.memory)
+                    .unwrap_or(0)
+                    .min(MAX_ELEMENTS);
                 self.number(count);
                 if out && flat(self.scope.table, node.a, 0) {
                     return self.item(address, count * u64::from(node.c));
@@ -121,7 +155,12 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
                 if out {
                     self.number(selector);
                 }
-                if let Some(case) = self.scope.table.case(&node, selector).filter(|&case| case != NONE) {
+                if let Some(case) = self
+                    .scope
+                    .table
+                    .case(&node, selector)
+                    .filter(|&case| case != NONE)
+                {
                     self.target(case, address, dir, base, depth + 1);
                 }
             }
@@ -152,8 +191,16 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
 
     /// One item for all vectors together; the follower spreads it over its own.
     fn vectors(&mut self, node: &Node, address: u64, base: u64) {
-        let count = self.scope.value(node.b, base, self.memory).unwrap_or(0).min(MAX_VECTORS);
-        let mut budget = self.scope.value(node.c, base, self.memory).unwrap_or(MAX_BYTES).min(MAX_BYTES);
+        let count = self
+            .scope
+            .value(node.b, base, self.memory)
+            .unwrap_or(0)
+            .min(MAX_VECTORS);
+        let mut budget = self
+            .scope
+            .value(node.c, base, self.memory)
+            .unwrap_or(MAX_BYTES)
+            .min(MAX_BYTES);
         let total = budget;
         #[allow(clippy::cast_possible_truncation)] // below 2 GiB
         self.sink.bytes(&(total as u32).to_le_bytes());
@@ -172,7 +219,8 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
         while budget > 0 {
             let step = budget.min(64);
             #[allow(clippy::cast_possible_truncation)] // at most 64
-            self.sink.bytes([0u8; 64].get(..step as usize).unwrap_or(&[]));
+            self.sink
+                .bytes([0u8; 64].get(..step as usize).unwrap_or(&[]));
             budget -= step;
         }
     }
@@ -180,7 +228,11 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
     fn control(&mut self, node: &Node, address: u64, base: u64) {
         const SOL_SOCKET: u64 = 1;
         const SCM_RIGHTS: u64 = 1;
-        let total = self.scope.value(node.b, base, self.memory).unwrap_or(0).min(MAX_BYTES);
+        let total = self
+            .scope
+            .value(node.b, base, self.memory)
+            .unwrap_or(0)
+            .min(MAX_BYTES);
         self.item(address, total);
         let mut at = 0u64;
         for _ in 0..MAX_VECTORS {

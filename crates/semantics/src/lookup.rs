@@ -19,7 +19,9 @@ const LEVELS: usize = 3;
 
 /// Finds the description of a call.
 pub fn lookup<M: Memory>(table: &Table<'_>, nr: u64, args: &[u64; 6], memory: &mut M) -> Lookup {
-    let Some(mut row) = table.by_number(nr) else { return Lookup::UnknownNumber };
+    let Some(mut row) = table.by_number(nr) else {
+        return Lookup::UnknownNumber;
+    };
     for _ in 0..LEVELS {
         if row.selector == NONE {
             return Lookup::Known(row);

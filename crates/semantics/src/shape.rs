@@ -4,11 +4,15 @@ use crate::DEPTH;
 
 /// Whether memory of this type holds nothing but plain bytes of one direction, so that it can be copied whole.
 pub(crate) fn flat(table: &Table<'_>, index: u32, depth: u8) -> bool {
-    let Some(node) = table.node(index).filter(|_| depth < DEPTH) else { return false };
+    let Some(node) = table.node(index).filter(|_| depth < DEPTH) else {
+        return false;
+    };
     match node.kind {
         Kind::Int | Kind::Ignore => true,
         Kind::Struct => (node.a..node.a.saturating_add(node.b)).all(|index| {
-            table.field(index).is_some_and(|field| field.dir == 0 && flat(table, field.node, depth + 1))
+            table
+                .field(index)
+                .is_some_and(|field| field.dir == 0 && flat(table, field.node, depth + 1))
         }),
         _ => false,
     }

@@ -97,7 +97,12 @@ impl Sleeper {
         if self.sleeping.load(Ordering::SeqCst) == 1 {
             // SAFETY: no pointers; the thread belongs to this process for the whole run.
             unsafe {
-                libc::syscall(libc::SYS_tgkill, libc::getpid(), self.tid.load(Ordering::SeqCst), WAKE_SIGNAL);
+                libc::syscall(
+                    libc::SYS_tgkill,
+                    libc::getpid(),
+                    self.tid.load(Ordering::SeqCst),
+                    WAKE_SIGNAL,
+                );
             }
         }
     }
@@ -132,13 +137,23 @@ pub fn wait(sleeper: Option<&Sleeper>) -> Result<Option<(Stopped, Event)>, Error
     } else {
         // SAFETY: `status` is live, no rusage is asked for.
         let answer = unsafe { libc::waitpid(-1, &raw mut status, ANY | libc::WNOHANG) };
-        if answer < 0 { -i64::from(std::io::Error::last_os_error().raw_os_error().unwrap_or(0)) } else { answer.into() }
+        if answer < 0 {
+            -i64::from(std::io::Error::last_os_error().raw_os_error().unwrap_or(0))
+        } else {
+            answer.into()
+        }
     };
     match answer {
         0 | -4 => Ok(None),
         -10 => Err(Error::Gone),
-        negative if negative < 0 => Err(Error::Os { call: "wait4", errno: i32::try_from(-negative).unwrap_or(0) }),
-        tid => Ok(Some((Stopped::new(i32::try_from(tid).unwrap_or(0)), Event::decode(status)))),
+        negative if negative < 0 => Err(Error::Os {
+            call: "wait4",
+            errno: i32::try_from(-negative).unwrap_or(0),
+        }),
+        tid => Ok(Some((
+            Stopped::new(i32::try_from(tid).unwrap_or(0)),
+            Event::decode(status),
+        ))),
     }
 }
 
@@ -157,7 +172,12 @@ pub fn wait_for(tid: i32) -> Result<(Stopped, Event), Error> {
         match std::io::Error::last_os_error().raw_os_error() {
             Some(libc::EINTR) => {}
             Some(libc::ECHILD) => return Err(Error::Gone),
-            errno => return Err(Error::Os { call: "waitpid", errno: errno.unwrap_or(0) }),
+            errno => {
+                return Err(Error::Os {
+                    call: "waitpid",
+                    errno: errno.unwrap_or(0),
+                });
+            }
         }
     }
 }

@@ -29,22 +29,15 @@ pub fn step(image: &[u8], address: u64, frame: &Frame, read: &mut Read<'_>, dead
     found(image, address, frame, read, deadline).unwrap_or(Step::Unknown)
 }
 
-fn found(
-    image: &[u8],
-    address: u64,
-    frame: &Frame,
-    read: &mut Read<'_>,
-    deadline: Instant,
-) -> Option<Step> {
+fn found(image: &[u8], address: u64, frame: &Frame, read: &mut Read<'_>, deadline: Instant) -> Option<Step> {
     let tables = Tables::of(image)?;
     let description = tables.description(address, deadline)?;
     if description.entry_len() > ENTRY || description.cie().entry_len() > ENTRY {
         return None;
     }
     let mut context = UnwindContext::new();
-    let row = description
-        .unwind_info_for_address(&tables.eh_frame, &tables.bases, &mut context, address)
-        .ok()?;
+    let row =
+        description.unwind_info_for_address(&tables.eh_frame, &tables.bases, &mut context, address).ok()?;
     let mut rules = Rules { tables: &tables, row, frame, read };
     let cfa = rules.canonical_frame_address()?;
     if row.register(Register(number_of(number::RIP))) == RegisterRule::Undefined {

@@ -6,6 +6,8 @@ pub struct Mapping {
     pub start: u64,
     pub end: u64,
     pub executable: bool,
+    /// Offset in the mapped file.
+    pub offset: u64,
     pub inode: u64,
     /// Path, `[stack]`, or nothing.
     pub name: String,
@@ -37,11 +39,13 @@ fn line(line: &str) -> Option<Mapping> {
     let mut words = line.splitn(6, ' ');
     let (start, end) = words.next()?.split_once('-')?;
     let permissions = words.next()?;
-    let inode = words.nth(2)?.parse().ok()?;
+    let offset = u64::from_str_radix(words.next()?, 16).ok()?;
+    let inode = words.nth(1)?.parse().ok()?;
     Some(Mapping {
         start: u64::from_str_radix(start, 16).ok()?,
         end: u64::from_str_radix(end, 16).ok()?,
         executable: permissions.contains('x'),
+        offset,
         inode,
         name: words.next().unwrap_or("").trim().to_owned(),
     })

@@ -45,7 +45,10 @@ impl Auxv {
     /// The value of the first entry with this key.
     #[must_use]
     pub fn get(&self, key: u64) -> Option<u64> {
-        self.pairs.iter().find(|pair| pair.0 == key).map(|pair| pair.1)
+        self.pairs
+            .iter()
+            .find(|pair| pair.0 == key)
+            .map(|pair| pair.1)
     }
 
     /// Changes the value of an entry, here and in `bytes`.
@@ -67,7 +70,9 @@ impl Auxv {
 
 /// Adds `delta` to every pointer into `range` in argv, envp and the auxiliary vector.
 pub fn rebase(bytes: &mut [u8], range: Range<u64>, delta: u64) {
-    let Some(auxv) = Auxv::find(bytes) else { return };
+    let Some(auxv) = Auxv::find(bytes) else {
+        return;
+    };
     let end = auxv.start + 16 * auxv.pairs.len();
     for at in (8..end.min(bytes.len())).step_by(8) {
         if let Some(value) = word(bytes, at).filter(|value| range.contains(value)) {

@@ -28,8 +28,16 @@ impl Request {
         let args = call.args();
         let field = |offset: u64| memory.word(args[0].wrapping_add(offset)).unwrap_or(0);
         match call.nr() {
-            CLONE => Self { flags: args[0], parent_tid: args[2], child_tid: args[3] },
-            CLONE3 => Self { flags: field(0), parent_tid: field(24), child_tid: field(16) },
+            CLONE => Self {
+                flags: args[0],
+                parent_tid: args[2],
+                child_tid: args[3],
+            },
+            CLONE3 => Self {
+                flags: field(0),
+                parent_tid: field(24),
+                child_tid: field(16),
+            },
             _ => Self::default(),
         }
     }
@@ -91,11 +99,17 @@ impl Tracer<'_> {
             );
         }
         self.start_child(tid, child, Arc::clone(&set), request)?;
-        self.session.post_followers(&parent, &Decision::Forked(set, child));
+        self.session
+            .post_followers(&parent, &Decision::Forked(set, child));
         self.resume(stopped, Resume::ToExit, 0)
     }
 
-    pub(super) fn on_leader_forked(&mut self, tid: i32, child: Arc<TaskSet>, leader: i32) -> Result<(), Error> {
+    pub(super) fn on_leader_forked(
+        &mut self,
+        tid: i32,
+        child: Arc<TaskSet>,
+        leader: i32,
+    ) -> Result<(), Error> {
         self.task(tid)?.birth.leader = Some((child, leader));
         self.born(tid)
     }
@@ -121,9 +135,19 @@ impl Tracer<'_> {
         self.resume(stopped, Resume::ToExit, 0)
     }
 
-    fn start_child(&mut self, parent: i32, child: i32, set: Arc<TaskSet>, request: Request) -> Result<(), Error> {
+    fn start_child(
+        &mut self,
+        parent: i32,
+        child: i32,
+        set: Arc<TaskSet>,
+        request: Request,
+    ) -> Result<(), Error> {
         let parent = self.task(parent)?;
-        let tgid = if request.has(libc::CLONE_THREAD) { parent.tgid } else { child };
+        let tgid = if request.has(libc::CLONE_THREAD) {
+            parent.tgid
+        } else {
+            child
+        };
         let shares = request.has(libc::CLONE_VM);
         let mm = if shares {
             Rc::clone(&parent.mm)

@@ -50,20 +50,36 @@ impl Tracer<'_> {
             Lookup::UnknownCommand(parent, value) => Meaning::UnknownCommand(parent, value),
         };
         let mut collector = Collector::default();
-        if let Meaning::Known(row) = &meaning {
-            if row.who != Who::Refused {
-                let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
-                if self.variant == 0 {
-                    semantics::gather(&self.table, row, &args, &mut memory, &Identity, &mut collector);
-                } else {
-                    let mm = task.mm.borrow();
-                    semantics::gather(&self.table, row, &args, &mut memory, &*mm, &mut collector);
-                }
+        if let Meaning::Known(row) = &meaning
+            && row.who != Who::Refused
+        {
+            let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
+            if self.variant == 0 {
+                semantics::gather(
+                    &self.table,
+                    row,
+                    &args,
+                    &mut memory,
+                    &Identity,
+                    &mut collector,
+                );
+            } else {
+                let mm = task.mm.borrow();
+                semantics::gather(&self.table, row, &args, &mut memory, &*mm, &mut collector);
             }
         }
-        let deliver = if self.leads() { self.due_signal(&stopped, tid)? } else { None };
+        let deliver = if self.leads() {
+            self.due_signal(&stopped, tid)?
+        } else {
+            None
+        };
         let inputs = collector.finish();
-        let arrival = Arc::new(Arrival::Call(CallArrival { registers, meaning, inputs, deliver }));
+        let arrival = Arc::new(Arrival::Call(CallArrival {
+            registers,
+            meaning,
+            inputs,
+            deliver,
+        }));
         let variant = self.variant;
         let task = self.task(tid)?;
         lock(&task.set.history[variant]).enter(registers.orig_rax, args);
@@ -123,11 +139,16 @@ impl Tracer<'_> {
     pub(super) fn execute_each(&mut self, tid: i32) -> Result<(), Error> {
         let variant = self.variant;
         let task = self.task(tid)?;
-        let mechanism = task.call().and_then(CallArrival::row).map(|row| row.mechanism);
+        let mechanism = task
+            .call()
+            .and_then(CallArrival::row)
+            .map(|row| row.mechanism);
         let stopped = task.stopped.take().ok_or(Error::Gone)?;
         task.state = State::ExecutingEach;
         if mechanism == Some(Mechanism::Exit) {
-            let whole_process = task.call().is_some_and(|call| call.nr() == libc::SYS_exit_group as u64);
+            let whole_process = task
+                .call()
+                .is_some_and(|call| call.nr() == libc::SYS_exit_group as u64);
             let (own, tgid) = (task.tid, task.tgid);
             for other in self.tasks.values_mut() {
                 if other.tid == own || whole_process && other.tgid == tgid {
@@ -146,7 +167,12 @@ impl Tracer<'_> {
     }
 
     /// All variants have carried the call out and agree.
-    pub(super) fn agreed(&mut self, tid: i32, value: u64, signal: Option<stretto_tracee::SignalInfo>) -> Result<(), Error> {
+    pub(super) fn agreed(
+        &mut self,
+        tid: i32,
+        value: u64,
+        signal: Option<stretto_tracee::SignalInfo>,
+    ) -> Result<(), Error> {
         let leads = self.leads();
         let task = self.task(tid)?;
         let stopped = task.stopped.take().ok_or(Error::Gone)?;
@@ -159,7 +185,8 @@ impl Tracer<'_> {
                 task.state = State::Held(Held::Agreed(value));
             } else {
                 task.state = State::Running;
-                self.session.post_followers(&set, &crate::mailbox::Decision::Agreed(value, None));
+                self.session
+                    .post_followers(&set, &crate::mailbox::Decision::Agreed(value, None));
             }
             return self.resume(stopped, Resume::Continue, 0);
         }
@@ -184,7 +211,9 @@ impl Tracer<'_> {
         let variant = self.variant;
         let task = self.task(tid)?;
         let stopped = task.stopped.take().ok_or(Error::Gone)?;
-        let Some(call) = task.call() else { return Err(Error::Gone) };
+        let Some(call) = task.call() else {
+            return Err(Error::Gone);
+        };
         let mut registers = call.registers;
         #[allow(clippy::cast_sign_loss)] // the register holds the same bits
         {

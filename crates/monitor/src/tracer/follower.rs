@@ -21,7 +21,9 @@ impl Tracer<'_> {
         result: &Arc<LeaderResult>,
         signal: Option<SignalInfo>,
     ) -> Result<(), Error> {
-        let Some(row) = result.call else { return Err(Error::Gone) };
+        let Some(row) = result.call else {
+            return Err(Error::Gone);
+        };
         self.apply(tid, result)?;
         if (-4095..0).contains(&result.ret) {
             return self.complete(tid, result.ret, signal);
@@ -33,15 +35,24 @@ impl Tracer<'_> {
                 }
             }
             Mechanism::Mmap | Mechanism::Mremap | Mechanism::Brk => {
-                let own = self.with_calls(tid, |tracer, calls, call| tracer.follow_mapping(calls, call, result))?;
+                let own = self.with_calls(tid, |tracer, calls, call| {
+                    tracer.follow_mapping(calls, call, result)
+                })?;
                 return self.complete(tid, own, signal);
             }
-            Mechanism::Open => self.with_calls(tid, |tracer, calls, call| tracer.follow_open(calls, call, result))?,
+            Mechanism::Open => self.with_calls(tid, |tracer, calls, call| {
+                tracer.follow_open(calls, call, result)
+            })?,
             Mechanism::RecvFds => self.with_calls(tid, |tracer, calls, _| {
-                result.received.iter().try_for_each(|&fd| tracer.placeholder(calls, fd.into(), result.cloexec))
+                result
+                    .received
+                    .iter()
+                    .try_for_each(|&fd| tracer.placeholder(calls, fd.into(), result.cloexec))
             })?,
             _ if row.result == ResultKind::NewFd => {
-                self.with_calls(tid, |tracer, calls, _| tracer.placeholder(calls, result.ret, result.cloexec))?;
+                self.with_calls(tid, |tracer, calls, _| {
+                    tracer.placeholder(calls, result.ret, result.cloexec)
+                })?;
             }
             _ => {}
         }
@@ -50,7 +61,9 @@ impl Tracer<'_> {
 
     /// Writes the out-data into this variant's memory.
     fn apply(&mut self, tid: i32, result: &LeaderResult) -> Result<(), Error> {
-        let Some(row) = result.call else { return Ok(()) };
+        let Some(row) = result.call else {
+            return Ok(());
+        };
         if result.stream.is_empty() {
             return Ok(());
         }
@@ -58,8 +71,19 @@ impl Tracer<'_> {
         let args = task.call().ok_or(Error::Gone)?.args();
         let mut memory = VariantMemory::new(Remote::new(tid));
         let mm = task.mm.borrow();
-        semantics::apply(&self.table, &row, &args, result.ret, &mut memory, &*mm, &result.stream)
-            .map_err(|_| Error::Os { call: "replication of results", errno: libc::EFAULT })
+        semantics::apply(
+            &self.table,
+            &row,
+            &args,
+            result.ret,
+            &mut memory,
+            &*mm,
+            &result.stream,
+        )
+        .map_err(|_| Error::Os {
+            call: "replication of results",
+            errno: libc::EFAULT,
+        })
     }
 
     /// Makes remote calls from the entry stop that the task is parked at.
@@ -71,7 +95,9 @@ impl Tracer<'_> {
         let task = self.task(tid)?;
         let stopped = task.stopped.take().ok_or(Error::Gone)?;
         let arrival = task.current.clone().ok_or(Error::Gone)?;
-        let crate::taskset::Arrival::Call(call) = &*arrival else { return Err(Error::Gone) };
+        let crate::taskset::Arrival::Call(call) = &*arrival else {
+            return Err(Error::Gone);
+        };
         let mut calls = RemoteCalls::at_entry(stopped, &call.registers);
         let outcome = work(self, &mut calls, call);
         // A follower's own signals (SIGCHLD of its own children) mean nothing: the leader's count.
@@ -80,7 +106,12 @@ impl Tracer<'_> {
     }
 
     /// A descriptor that only has the right number.
-    pub(super) fn placeholder(&mut self, calls: &mut RemoteCalls, wanted: i64, cloexec: bool) -> Result<(), Error> {
+    pub(super) fn placeholder(
+        &mut self,
+        calls: &mut RemoteCalls,
+        wanted: i64,
+        cloexec: bool,
+    ) -> Result<(), Error> {
         let flags = if cloexec { libc::EFD_CLOEXEC as u64 } else { 0 };
         let fd = calls.call(libc::SYS_eventfd2, [0, flags, 0, 0, 0, 0])?;
         self.renumber(calls, fd, wanted, cloexec)
@@ -88,7 +119,13 @@ impl Tracer<'_> {
 
     /// Gives a new descriptor the leader's number (threads may have made descriptors in another order).
     #[allow(clippy::cast_sign_loss)] // descriptors are not negative here
-    fn renumber(&mut self, calls: &mut RemoteCalls, fd: i64, wanted: i64, cloexec: bool) -> Result<(), Error> {
+    fn renumber(
+        &mut self,
+        calls: &mut RemoteCalls,
+        fd: i64,
+        wanted: i64,
+        cloexec: bool,
+    ) -> Result<(), Error> {
         if fd == wanted || fd < 0 {
             return Ok(());
         }
@@ -100,7 +137,12 @@ impl Tracer<'_> {
 
     /// Opens a file or directory for reading as the leader did, or takes a placeholder.
     #[allow(clippy::cast_sign_loss)]
-    fn follow_open(&mut self, calls: &mut RemoteCalls, call: &CallArrival, result: &LeaderResult) -> Result<(), Error> {
+    fn follow_open(
+        &mut self,
+        calls: &mut RemoteCalls,
+        call: &CallArrival,
+        result: &LeaderResult,
+    ) -> Result<(), Error> {
         let mut args = call.args();
         let flags_at = match call.nr() as i64 {
             libc::SYS_open => 1,
@@ -108,7 +150,8 @@ impl Tracer<'_> {
             _ => return self.placeholder(calls, result.ret, result.cloexec),
         };
         let flags = args[flags_at];
-        let reads_only = flags & (libc::O_ACCMODE as u64) == libc::O_RDONLY as u64 && flags & (libc::O_TRUNC as u64) == 0;
+        let reads_only = flags & (libc::O_ACCMODE as u64) == libc::O_RDONLY as u64
+            && flags & (libc::O_TRUNC as u64) == 0;
         let Some(wanted) = result.readable.filter(|_| reads_only) else {
             return self.placeholder(calls, result.ret, result.cloexec);
         };
@@ -139,14 +182,22 @@ impl Tracer<'_> {
         let stopped = task.stopped.take().ok_or(Error::Gone)?;
         let mut registers = task.call().ok_or(Error::Gone)?.registers;
         registers.orig_rax = libc::SYS_wait4 as u64;
-        set_arguments(&mut registers, &[child as u64, 0, libc::__WALL as u64, 0, 0, 0]);
+        set_arguments(
+            &mut registers,
+            &[child as u64, 0, libc::__WALL as u64, 0, 0, 0],
+        );
         stopped.set_registers(&registers)?;
         task.state = State::Reaping(result, signal);
         self.resume(stopped, Resume::ToExit, 0)
     }
 
     /// Returns to the program with this result, as if the call had been made here.
-    pub(super) fn complete(&mut self, tid: i32, ret: i64, signal: Option<SignalInfo>) -> Result<(), Error> {
+    pub(super) fn complete(
+        &mut self,
+        tid: i32,
+        ret: i64,
+        signal: Option<SignalInfo>,
+    ) -> Result<(), Error> {
         let variant = self.variant;
         let task = self.task(tid)?;
         let stopped = task.stopped.take().ok_or(Error::Gone)?;
@@ -169,5 +220,7 @@ impl Tracer<'_> {
 /// Device and inode of what a descriptor of `tid` stands for.
 pub fn file_identity(tid: i32, fd: i64) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(format!("/proc/{tid}/fd/{fd}")).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+    std::fs::metadata(format!("/proc/{tid}/fd/{fd}"))
+        .ok()
+        .map(|metadata| (metadata.dev(), metadata.ino()))
 }

@@ -11,8 +11,8 @@ use super::Tracer;
 use super::task::{Held, State};
 use crate::gather::{InputsBefore, Outputs};
 use crate::lock;
-use crate::memory::VariantMemory;
 use crate::mailbox::Decision;
+use crate::memory::VariantMemory;
 use crate::result::LeaderResult;
 use crate::taskset::CallArrival;
 
@@ -45,7 +45,10 @@ impl Tracer<'_> {
         let row = *call.row().ok_or(Error::Gone)?;
         let result = Arc::new(self.outcome(tid, call, &row, ret));
         let signal_may_follow = row.flags & MAY_SIGNAL != 0
-            || matches!(i32::try_from(-ret), Ok(libc::EPIPE | libc::EFBIG | libc::EINTR));
+            || matches!(
+                i32::try_from(-ret),
+                Ok(libc::EPIPE | libc::EFBIG | libc::EINTR)
+            );
         let set = Arc::clone(&task.set);
         let task = self.task(tid)?;
         if signal_may_follow {
@@ -53,7 +56,8 @@ impl Tracer<'_> {
             task.state = State::Held(Held::Result(result));
         } else {
             task.state = State::Running;
-            self.session.post_followers(&set, &Decision::Result(result, None));
+            self.session
+                .post_followers(&set, &Decision::Result(result, None));
         }
         self.resume(stopped, Resume::Continue, 0)
     }
@@ -61,7 +65,9 @@ impl Tracer<'_> {
     /// Tells the followers how the held call ended, and which signal came with it.
     pub(super) fn release(&mut self, tid: i32, signal: Option<SignalInfo>) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let State::Held(held) = std::mem::replace(&mut task.state, State::Running) else { return Ok(()) };
+        let State::Held(held) = std::mem::replace(&mut task.state, State::Running) else {
+            return Ok(());
+        };
         task.behind = None;
         let set = Arc::clone(&task.set);
         let decision = match held {
@@ -74,12 +80,25 @@ impl Tracer<'_> {
 
     /// Everything that followers need to know of the leader's call.
     fn outcome(&self, tid: i32, call: &CallArrival, row: &CallRow, ret: i64) -> LeaderResult {
-        let mut result = LeaderResult { ret, call: Some(*row), ..LeaderResult::default() };
+        let mut result = LeaderResult {
+            ret,
+            call: Some(*row),
+            ..LeaderResult::default()
+        };
         let mut memory = VariantMemory::new(Remote::new(tid));
         let args = call.args();
         let mut outputs = Outputs::default();
         let before = InputsBefore(&call.inputs);
-        semantics::collect(&self.table, row, &args, ret, &mut memory, &before, &Identity, &mut outputs);
+        semantics::collect(
+            &self.table,
+            row,
+            &args,
+            ret,
+            &mut memory,
+            &before,
+            &Identity,
+            &mut outputs,
+        );
         (result.stream, result.received) = outputs.finish();
         if (-4095..0).contains(&ret) {
             return result;
@@ -90,7 +109,11 @@ impl Tracer<'_> {
         match row.mechanism {
             Mechanism::Open => result.readable = readable(tid, ret),
             Mechanism::Mmap => result.elf = maps_elf(tid, &args),
-            Mechanism::RecvFds => result.cloexec = args.iter().any(|&arg| arg & 0x4000_0000 != 0 && arg < 1 << 32),
+            Mechanism::RecvFds => {
+                result.cloexec = args
+                    .iter()
+                    .any(|&arg| arg & 0x4000_0000 != 0 && arg < 1 << 32)
+            }
             Mechanism::Wait => {
                 let child = if call.nr() == libc::SYS_wait4 as u64 {
                     i32::try_from(ret).unwrap_or(0)
@@ -140,6 +163,8 @@ fn maps_elf(tid: i32, args: &[u64; 6]) -> bool {
     let mut magic = [0; 4];
     #[allow(clippy::cast_possible_truncation)]
     let fd = args[4] as i32;
-    std::fs::File::open(format!("/proc/{tid}/fd/{fd}")).and_then(|mut file| file.read_exact(&mut magic)).is_ok()
+    std::fs::File::open(format!("/proc/{tid}/fd/{fd}"))
+        .and_then(|mut file| file.read_exact(&mut magic))
+        .is_ok()
         && magic == *b"\x7fELF"
 }

@@ -45,7 +45,11 @@ impl Tracer<'_> {
             || protection & libc::PROT_EXEC as u64 != 0
             || self.session.config.layout == Layout::Disjoint;
         if flags & FIXED == 0 {
-            args[0] = if apart { self.task(calls.tid())?.mm.borrow_mut().reserve(length) } else { leader };
+            args[0] = if apart {
+                self.task(calls.tid())?.mm.borrow_mut().reserve(length)
+            } else {
+                leader
+            };
             args[3] |= FIXED_NOREPLACE;
         }
         let mut opened = None;
@@ -62,7 +66,10 @@ impl Tracer<'_> {
         }
         let own_address = expect("mmap", own)?;
         if flags & FIXED == 0 {
-            self.task(calls.tid())?.mm.borrow_mut().add(leader, own_address, length);
+            self.task(calls.tid())?
+                .mm
+                .borrow_mut()
+                .add(leader, own_address, length);
         }
         Ok(own)
     }
@@ -77,7 +84,8 @@ impl Tracer<'_> {
         #[allow(clippy::cast_possible_truncation)] // descriptors are ints
         let fd = i64::from(args[4] as i32);
         let leader_tid = self.task(calls.tid())?.set.tid(0);
-        let shared = args[3] & 0xf == libc::MAP_SHARED as u64 || args[3] & 0xf == libc::MAP_SHARED_VALIDATE as u64;
+        let shared = args[3] & 0xf == libc::MAP_SHARED as u64
+            || args[3] & 0xf == libc::MAP_SHARED_VALIDATE as u64;
         if shared && args[2] & libc::PROT_WRITE as u64 != 0 {
             // Only the leader's stores may reach the file.
             args[3] = args[3] & !0xf | libc::MAP_PRIVATE as u64;
@@ -109,13 +117,21 @@ impl Tracer<'_> {
         let place = call.registers.rsp;
         let memory = Remote::new(calls.tid());
         let mut saved = vec![0; path.len()];
-        if memory.read(place, &mut saved) != saved.len() || memory.write(place, path.as_bytes()) != path.len() {
-            return Err(Error::Os { call: "process_vm_writev", errno: libc::EFAULT });
+        if memory.read(place, &mut saved) != saved.len()
+            || memory.write(place, path.as_bytes()) != path.len()
+        {
+            return Err(Error::Os {
+                call: "process_vm_writev",
+                errno: libc::EFAULT,
+            });
         }
         let mut answer = -1;
         for mode in [libc::O_RDWR, libc::O_RDONLY] {
             let flags = (mode | libc::O_CLOEXEC) as u64;
-            answer = calls.call(libc::SYS_openat, [libc::AT_FDCWD as u64, place, flags, 0, 0, 0])?;
+            answer = calls.call(
+                libc::SYS_openat,
+                [libc::AT_FDCWD as u64, place, flags, 0, 0, 0],
+            )?;
             if answer >= 0 {
                 break;
             }
@@ -130,7 +146,13 @@ impl Tracer<'_> {
         if to > from {
             let protection = (libc::PROT_READ | libc::PROT_WRITE) as u64;
             let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64 | FIXED_NOREPLACE;
-            expect("mmap for brk", calls.call(libc::SYS_mmap, [from, to - from, protection, flags, u64::MAX, 0])?)?;
+            expect(
+                "mmap for brk",
+                calls.call(
+                    libc::SYS_mmap,
+                    [from, to - from, protection, flags, u64::MAX, 0],
+                )?,
+            )?;
         } else if to < from {
             calls.call(libc::SYS_munmap, [to, from - to, 0, 0, 0, 0])?;
         }
@@ -139,7 +161,12 @@ impl Tracer<'_> {
         Ok(leader as i64)
     }
 
-    fn follow_mremap(&mut self, calls: &mut RemoteCalls, call: &CallArrival, leader: u64) -> Result<i64, Error> {
+    fn follow_mremap(
+        &mut self,
+        calls: &mut RemoteCalls,
+        call: &CallArrival,
+        leader: u64,
+    ) -> Result<i64, Error> {
         let mut args = call.args();
         let [old, old_length, new_length, flags, ..] = args;
         let fixed = flags & libc::MREMAP_FIXED as u64 != 0;
@@ -151,8 +178,11 @@ impl Tracer<'_> {
             args[3] &= !(libc::MREMAP_MAYMOVE as u64);
         } else if !fixed {
             args[3] |= libc::MREMAP_FIXED as u64;
-            args[4] =
-                if region.is_some() { self.task(calls.tid())?.mm.borrow_mut().reserve(new_length) } else { leader };
+            args[4] = if region.is_some() {
+                self.task(calls.tid())?.mm.borrow_mut().reserve(new_length)
+            } else {
+                leader
+            };
         }
         let own = calls.call(libc::SYS_mremap, args)?;
         let own_address = expect("mremap", own)?;
@@ -169,7 +199,10 @@ impl Tracer<'_> {
 /// A follower must be able to do what the leader could.
 fn expect(call: &'static str, answer: i64) -> Result<u64, Error> {
     if (-4095..0).contains(&answer) {
-        return Err(Error::Os { call, errno: i32::try_from(-answer).unwrap_or(0) });
+        return Err(Error::Os {
+            call,
+            errno: i32::try_from(-answer).unwrap_or(0),
+        });
     }
     #[allow(clippy::cast_sign_loss)]
     Ok(answer as u64)

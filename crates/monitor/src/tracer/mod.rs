@@ -78,7 +78,12 @@ impl<'s> Tracer<'s> {
     /// Takes the variant's first thread, which has just been seized.
     pub fn adopt_root(&mut self, set: &Arc<TaskSet>, tid: i32) {
         let mm = Mm::new(self.variant, self.session.seed);
-        self.add(Task::new(Arc::clone(set), tid, tid, Rc::new(RefCell::new(mm))));
+        self.add(Task::new(
+            Arc::clone(set),
+            tid,
+            tid,
+            Rc::new(RefCell::new(mm)),
+        ));
     }
 
     fn add(&mut self, task: Task) {
@@ -103,7 +108,8 @@ impl<'s> Tracer<'s> {
                 Ok(None) => {}
                 Err(Error::Gone) => return,
                 Err(error) => {
-                    self.session.fail(format!("variant {}: {error}", self.variant));
+                    self.session
+                        .fail(format!("variant {}: {error}", self.variant));
                     return;
                 }
             }
@@ -160,7 +166,10 @@ impl<'s> Tracer<'s> {
             Err(Error::Gone) => {}
             Err(Error::Ended(event)) => self.on_end(tid, event),
             Err(error) => {
-                let call = self.tasks.get(&tid).and_then(|task| task.call().map(|call| call.nr()));
+                let call = self
+                    .tasks
+                    .get(&tid)
+                    .and_then(|task| task.call().map(|call| call.nr()));
                 self.session.fail(format!(
                     "variant {}, thread {tid}, system call {}: {error}",
                     self.variant,
@@ -218,7 +227,9 @@ impl<'s> Tracer<'s> {
             Decision::Tick => return self.on_tick(),
             _ => {}
         }
-        let Some(tid) = set.and_then(|set| self.by_set.get(&set.id).copied()) else { return };
+        let Some(tid) = set.and_then(|set| self.by_set.get(&set.id).copied()) else {
+            return;
+        };
         let outcome = self.carry_out(tid, decision);
         self.settle(tid, outcome);
     }
@@ -268,14 +279,19 @@ impl<'s> Tracer<'s> {
 
     fn on_death(&mut self, tid: i32, ending: Ending) {
         self.strangers.remove(&tid);
-        let Some(task) = self.tasks.remove(&tid) else { return };
+        let Some(task) = self.tasks.remove(&tid) else {
+            return;
+        };
         self.by_set.remove(&task.set.id);
         let last = task.set.set_dead(self.variant);
         let expected = matches!(task.state, State::Ending) || self.dropped;
         if self.leads() {
             self.on_leader_death(&task, ending, expected);
         } else if let (false, Ending::Signalled(signal)) = (expected, ending) {
-            let process_ends = self.tasks.values().any(|other| other.tgid == task.tgid && matches!(other.state, State::Ending));
+            let process_ends = self
+                .tasks
+                .values()
+                .any(|other| other.tgid == task.tgid && matches!(other.state, State::Ending));
             if !process_ends && !task.set.leader_gone.load(Ordering::Acquire) {
                 rendezvous::unexpected_death(self.session, &task.set, self.variant, signal);
             }

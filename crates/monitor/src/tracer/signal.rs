@@ -44,7 +44,12 @@ fn is_fault(info: &SignalInfo) -> bool {
     info.code() > 0
         && matches!(
             info.signal(),
-            libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP | libc::SIGSYS
+            libc::SIGSEGV
+                | libc::SIGBUS
+                | libc::SIGFPE
+                | libc::SIGILL
+                | libc::SIGTRAP
+                | libc::SIGSYS
         )
 }
 
@@ -76,7 +81,9 @@ fn same_place(one: &Registers, other: &Registers) -> bool {
 impl Tracer<'_> {
     pub(super) fn on_signal(&mut self, stopped: Stopped, signal: i32) -> Result<(), Error> {
         let tid = stopped.tid();
-        let Ok(info) = stopped.signal_info() else { return self.resume(stopped, Resume::Listen, 0) };
+        let Ok(info) = stopped.signal_info() else {
+            return self.resume(stopped, Resume::Listen, 0);
+        };
         if is_fault(&info) {
             return self.on_fault(stopped, info);
         }
@@ -84,7 +91,10 @@ impl Tracer<'_> {
             // Only what the leader took counts; a fatal signal from outside must still end the follower.
             return self.resume(stopped, Resume::Continue, 0);
         }
-        self.session.statistics.signals.fetch_add(1, Ordering::Relaxed);
+        self.session
+            .statistics
+            .signals
+            .fetch_add(1, Ordering::Relaxed);
         if self.session.events.logged() {
             let id = self.task(tid)?.set.id;
             self.session.events.event(
@@ -105,17 +115,24 @@ impl Tracer<'_> {
             State::Interrupted(ret) => {
                 task.state = State::Running;
                 let set = Arc::clone(&task.set);
-                self.session.post_followers(&set, &Decision::Interrupted(ret, info));
+                self.session
+                    .post_followers(&set, &Decision::Interrupted(ret, info));
                 self.resume(stopped, Resume::Continue, signal)
             }
-            State::Held(_) if task.behind.as_ref().is_some_and(|behind| same_place(behind, &registers)) => {
+            State::Held(_)
+                if task
+                    .behind
+                    .as_ref()
+                    .is_some_and(|behind| same_place(behind, &registers)) =>
+            {
                 self.release(tid, Some(info))?;
                 self.resume(stopped, Resume::Continue, signal)
             }
             _ => {
                 self.release(tid, None)?;
                 #[allow(clippy::cast_possible_wrap)]
-                let blocked_locally = registers.orig_rax as i64 >= 0 && restarts(registers.rax as i64);
+                let blocked_locally =
+                    registers.orig_rax as i64 >= 0 && restarts(registers.rax as i64);
                 let task = self.task(tid)?;
                 task.deferred.push_back((info, Instant::now()));
                 if blocked_locally {
@@ -145,9 +162,15 @@ impl Tracer<'_> {
     pub(super) fn deliver_fault(&mut self, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
         let stopped = task.stopped.take().ok_or(Error::Gone)?;
-        let Some(Arrival::Fault { info, .. }) = task.current.as_deref() else { return Err(Error::Gone) };
+        let Some(Arrival::Fault { info, .. }) = task.current.as_deref() else {
+            return Err(Error::Gone);
+        };
         let signal = info.signal();
-        task.state = if has_handler(tid, signal) { State::Running } else { State::Ending };
+        task.state = if has_handler(tid, signal) {
+            State::Running
+        } else {
+            State::Ending
+        };
         self.resume(stopped, Resume::Continue, signal)
     }
 
@@ -171,14 +194,23 @@ impl Tracer<'_> {
     }
 
     /// Leader, at the entry of a call: the deferred signal whose time has come.
-    pub(super) fn due_signal(&mut self, stopped: &Stopped, tid: i32) -> Result<Option<SignalInfo>, Error> {
+    pub(super) fn due_signal(
+        &mut self,
+        stopped: &Stopped,
+        tid: i32,
+    ) -> Result<Option<SignalInfo>, Error> {
         if self.task(tid)?.deferred.is_empty() {
             return Ok(None);
         }
         let mask = stopped.signal_mask()?;
         let task = self.task(tid)?;
-        let due = task.deferred.iter().position(|(info, _)| mask & bit(info.signal()) == 0);
-        let due = due.and_then(|index| task.deferred.remove(index)).map(|(info, _)| info);
+        let due = task
+            .deferred
+            .iter()
+            .position(|(info, _)| mask & bit(info.signal()) == 0);
+        let due = due
+            .and_then(|index| task.deferred.remove(index))
+            .map(|(info, _)| info);
         if due.is_some() {
             self.session.ticks_wanted.fetch_sub(1, Ordering::AcqRel);
         }
@@ -206,7 +238,12 @@ impl Tracer<'_> {
         let mut waiting = original;
         let mask = call.row().map_or(0, |row| match row.mechanism {
             Mechanism::SigSuspend if call.nr() == RT_SIGSUSPEND => original.rdi,
-            _ => semantics::evaluate(&table, row.mask, &call.args(), &mut VariantMemory::new(Remote::new(tid))),
+            _ => semantics::evaluate(
+                &table,
+                row.mask,
+                &call.args(),
+                &mut VariantMemory::new(Remote::new(tid)),
+            ),
         });
         if mask == 0 {
             waiting.orig_rax = u64::MAX;
@@ -224,7 +261,10 @@ impl Tracer<'_> {
         kill_thread(tgid, tid, info.signal())?;
         stopped.resume(Resume::Continue, 0)?;
         let stopped = self.until_signal(tid, info.signal())?;
-        stopped.set_registers(&Registers { rax: waiting.rax, ..original })?;
+        stopped.set_registers(&Registers {
+            rax: waiting.rax,
+            ..original
+        })?;
         stopped.set_signal_info(info)?;
         self.resume(stopped, Resume::Continue, info.signal())
     }
@@ -273,7 +313,9 @@ impl Tracer<'_> {
         info.code() == libc::SI_TKILL
             && info.sender() == own
             && self.tasks.get(&tid).is_some_and(|task| {
-                task.deferred.iter().any(|(deferred, _)| deferred.signal() == info.signal())
+                task.deferred
+                    .iter()
+                    .any(|(deferred, _)| deferred.signal() == info.signal())
             })
     }
 
@@ -283,10 +325,10 @@ impl Tracer<'_> {
             return;
         }
         for task in self.tasks.values() {
-            if let (State::Running, Some((info, since))) = (&task.state, task.deferred.front()) {
-                if since.elapsed() > PATIENCE {
-                    let _ = kill_thread(task.tgid, task.tid, info.signal());
-                }
+            if let (State::Running, Some((info, since))) = (&task.state, task.deferred.front())
+                && since.elapsed() > PATIENCE
+            {
+                let _ = kill_thread(task.tgid, task.tid, info.signal());
             }
         }
         for set in self.session.all_sets() {
@@ -303,20 +345,30 @@ impl Tracer<'_> {
         let Some((info, _)) = task.deferred.pop_front() else {
             return self.resume(stopped, Resume::Continue, 0);
         };
-        let _ = self.session.ticks_wanted.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
+        let _ = self
+            .session
+            .ticks_wanted
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
         let task = self.task(tid)?;
         task.set.taken.store(0, Ordering::Release);
         task.state = State::Signalling(info);
         task.stopped = Some(stopped);
         let set = Arc::clone(&task.set);
-        self.session.post_followers(&set, &Decision::SignalAnywhere(info));
-        if followers == 0 { self.signal_taken(tid) } else { Ok(()) }
+        self.session
+            .post_followers(&set, &Decision::SignalAnywhere(info));
+        if followers == 0 {
+            self.signal_taken(tid)
+        } else {
+            Ok(())
+        }
     }
 
     /// Leader: the followers have taken the signal.
     pub(super) fn signal_taken(&mut self, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let State::Signalling(info) = task.state.clone() else { return Ok(()) };
+        let State::Signalling(info) = task.state.clone() else {
+            return Ok(());
+        };
         let stopped = task.stopped.take().ok_or(Error::Gone)?;
         task.state = State::Running;
         stopped.set_signal_info(&info)?;
