@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from tests.support.leftovers import MARK, end_marked, new_mark
+from tests.support.leftovers import adopt_orphans, end_descendants
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Target:
     ) -> None:
         self.program = program
         self.directory = directory
-        self._mark = new_mark()
+        adopt_orphans()
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=directory,
-            env={**environ, MARK: self._mark},
+            env=environ,
         )
         self.told = b""
         self.pid = int(self.hear(rb"pid (\d+)\n"))
@@ -65,10 +65,7 @@ class Target:
 
     def finish(self, timeout: float = 60.0) -> tuple[int, bytes, bytes]:
         """Closes the victim's input; returns its exit status as a shell would tell it, and its output."""
-        try:
-            stdout, stderr = self._process.communicate(timeout=timeout)
-        finally:
-            end_marked(self._mark)
+        stdout, stderr = self._process.communicate(timeout=timeout)
         status = self._process.returncode
         return (status if status >= 0 else 128 - status), self.told + stdout, stderr
 
@@ -79,7 +76,7 @@ class Target:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.kill()
-        end_marked(self._mark)
+        end_descendants(spare=[self._process.pid])
         self._process.communicate()
 
     def symbol(self, name: str) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import struct
 import subprocess
 from collections.abc import Callable
@@ -91,7 +92,7 @@ def test_is_stopped(attack: Attack, build: Build, tmp_path: Path) -> None:
         )
         assert follower["name"] == "write", summary(report)
     elif attack.layout == "disjoint-code":
-        assert (follower["type"], follower["name"]) == ("signal", "SIGSEGV"), summary(report)
+        assert (follower["type"], follower["signal"]) == ("signal", signal.SIGSEGV), summary(report)
 
 
 def summary(report: dict[str, Any]) -> str:

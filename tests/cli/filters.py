@@ -24,7 +24,7 @@ def deny(
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *row) for row in rows))
     program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(rows), ctypes.addressof(code)))
 
-    def install() -> None:
+    def install(keep: object = code) -> None:  # `program` points at it
         libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         if libc.prctl(PR_SET_SECCOMP, MODE_FILTER, program, 0, 0):
             os._exit(99)

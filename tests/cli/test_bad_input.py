@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.filters import deny
-from tests.support.leftovers import MARK, end_marked, new_mark, remaining
+from tests.support.leftovers import adopt_orphans, end_descendants, remaining
 from tests.support.runner import STRETTO, environment
 
 FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
@@ -100,20 +100,20 @@ def run(
     words: Sequence[str], directory: Path, setup: Callable[[], None] | None = None
 ) -> tuple[int, str, str]:
     """Runs `stretto` in the directory, and checks that nothing stays: no process, no file."""
-    mark = new_mark()
+    adopt_orphans()
     before = sorted(directory.rglob("*"))
     done = subprocess.run(
         [*STRETTO, *words],
         cwd=directory,
-        env={**environment(directory), MARK: mark},
+        env=environment(directory),
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
         timeout=60,
         preexec_fn=setup,
     )
-    left = remaining(mark)
-    end_marked(mark)
+    left = remaining()
+    end_descendants()
     assert left == []
     assert sorted(directory.rglob("*")) == before
     return done.returncode, done.stdout, done.stderr

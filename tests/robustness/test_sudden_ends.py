@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.leftovers import MARK, end_marked, has_ended, marked, new_mark
+from tests.support.leftovers import adopt_orphans, descendants, end_descendants, has_ended, remaining
 from tests.support.runner import environment, guarded
 
 PATIENCE = 20.0
@@ -21,14 +21,14 @@ class Running:
     def __init__(
         self, script: str, directory: Path, variants: int = 2, shell: str = "sh", *options: str
     ) -> None:
-        self.mark = new_mark()
+        adopt_orphans()
         self.process = subprocess.Popen(
             guarded([shell, "-c", script], variants, *options),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=directory,
-            env={**environment(directory), MARK: self.mark},
+            env=environment(directory),
         )
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
@@ -39,7 +39,7 @@ class Running:
 
     def descendants(self) -> list[int]:
         """Every process of the run but Stretto itself."""
-        return [pid for pid, _ in marked(self.mark) if pid != self.process.pid]
+        return descendants(self.process.pid)
 
     def end(self) -> tuple[int, bytes, bytes]:
         """Waits for the end of Stretto."""
@@ -54,7 +54,7 @@ def started(tmp_path: Path) -> Iterator[list[Running]]:
     yield running
     for one in running:
         one.process.kill()
-        end_marked(one.mark)
+        end_descendants(spare=[one.process.pid])
         one.process.communicate()
 
 
@@ -76,13 +76,13 @@ def test_nothing_survives_the_death_of_stretto(
 ) -> None:
     running = Running(FAMILIES[family], tmp_path, variants)
     started.append(running)
-    descendants = running.descendants()
-    assert len(descendants) >= variants
+    family_members = running.descendants()
+    assert len(family_members) >= variants
     running.process.kill()
     assert running.process.wait(PATIENCE) == -signal.SIGKILL
-    alive = [pid for pid in descendants if not has_ended(pid, PATIENCE)]
+    alive = [pid for pid in family_members if not has_ended(pid, PATIENCE)]
     assert alive == []
-    assert list(marked(running.mark)) == []
+    assert remaining() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
@@ -94,7 +94,7 @@ def test_signals_are_passed_on(number: signal.Signals, tmp_path: Path, started: 
     started.append(running)
     running.process.send_signal(number)
     assert running.end() == (9, f"got {name}\n".encode(), b"")
-    assert list(marked(running.mark)) == []
+    assert remaining() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -107,7 +107,7 @@ def test_a_signal_ends_what_does_not_handle_it(
     status, stdout, stderr = running.end()
     assert status in (128 + number, -number)
     assert (stdout, stderr) == (b"", b"")
-    assert list(marked(running.mark)) == []
+    assert remaining() == []
 
 
 @pytest.mark.parametrize("victim", ["leader", "follower"])
@@ -122,7 +122,7 @@ def test_a_killed_variant_is_noticed(victim: str, tmp_path: Path, started: list[
     os.kill(leader if victim == "leader" else others[0], signal.SIGKILL)
     status, _, stderr = running.end()
     assert status in (86, 137), stderr
-    assert list(marked(running.mark)) == []
+    assert remaining() == []
 
 
 def test_orphans_are_waited_for_or_killed(tmp_path: Path, started: list[Running]) -> None:
@@ -136,7 +136,7 @@ def test_orphans_are_waited_for_or_killed(tmp_path: Path, started: list[Running]
     killed = Running("tail -f /dev/null & echo ready", tmp_path, 2, "sh", "--orphans", "kill")
     started.append(killed)
     assert killed.end()[0] == 0
-    assert list(marked(killed.mark)) == []
+    assert remaining() == []
 
 
 def test_closed_output(tmp_path: Path, started: list[Running]) -> None:

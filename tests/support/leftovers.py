@@ -1,31 +1,38 @@
-"""Finding what a run has left behind, by a mark that its processes inherit in their environment."""
+"""Finding what a run has left behind: this process adopts every orphan among its descendants.
 
+Environment and command line of a process are no help: followers have their stack moved, and the kernel reads
+both from where it was.
+"""
+
+import ctypes
 import os
 import select
 import signal
-import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-MARK = "STRETTO_TEST_MARK"
+PR_SET_CHILD_SUBREAPER = 36
 
 
-def new_mark() -> str:
-    """A mark of its own for one run; of fixed length, because the environment shifts the stack."""
-    return uuid.uuid4().hex
+def adopt_orphans() -> None:
+    """From now on the orphans among our descendants become our children (prctl(2))."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
 
 
-def marked(mark: str) -> Iterator[tuple[int, str]]:
-    """Process id and command line of every process that carries the mark; the dead don't count."""
-    needle = f"{MARK}={mark}".encode()
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        with suppress(OSError):
-            if needle in (entry / "environ").read_bytes().split(b"\0"):
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                yield int(entry.name), " ".join(word.decode(errors="replace") for word in words).strip()
+def descendants(ancestor: int | None = None) -> list[int]:
+    """Living processes below `ancestor` (default: this one), children before grandchildren."""
+    children: dict[int, list[int]] = {}
+    dead = set()
+    for pid, parent, state in _processes():
+        children.setdefault(parent, []).append(pid)
+        if state in "ZX":
+            dead.add(pid)
+    found = [ancestor or os.getpid()]
+    for pid in found:
+        found += children.get(pid, [])
+    return [pid for pid in found[1:] if pid not in dead]
 
 
 def has_ended(pid: int, timeout: float) -> bool:
@@ -40,15 +47,43 @@ def has_ended(pid: int, timeout: float) -> bool:
         os.close(descriptor)
 
 
-def remaining(mark: str, grace: float = 1.0) -> list[str]:
-    """Command lines of what is still there after the grace that even a native pipeline may need."""
-    return [command for pid, command in marked(mark) if not has_ended(pid, grace)]
+def remaining(spare: Collection[int] = (), grace: float = 1.0) -> list[str]:
+    """Names of descendants that live on after the grace that even a native pipeline may need."""
+    left = [pid for pid in descendants() if pid not in spare and not has_ended(pid, grace)]
+    names = [f"{pid} {_name(pid)}" for pid in left]
+    _bury(spare)
+    return names
 
 
-def end_marked(mark: str) -> None:
-    """Kills what carries the mark, until nothing does."""
-    while found := list(marked(mark)):
-        for pid, _ in found:
+def end_descendants(spare: Collection[int] = ()) -> None:
+    """Kills our descendants, until there are none but those to spare."""
+    while left := [pid for pid in descendants() if pid not in spare]:
+        for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             has_ended(pid, 1.0)
+    _bury(spare)
+
+
+def _bury(spare: Collection[int]) -> None:
+    """Waits for adopted children that have ended."""
+    for pid, parent, state in _processes():
+        if parent == os.getpid() and state == "Z" and pid not in spare:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+
+
+def _processes() -> Iterator[tuple[int, int, str]]:
+    """Id, parent and state of every process."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                state, parent, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
+                yield int(entry.name), int(parent), state
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return "gone"

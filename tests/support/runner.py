@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
-from tests.support.leftovers import MARK, end_marked, new_mark, remaining
+from tests.support.leftovers import adopt_orphans, end_descendants, remaining
 
 #: Stretto as a user starts it; `-q` because its warnings share standard error with the program.
 STRETTO = (sys.executable, "-m", "stretto")
@@ -71,28 +71,27 @@ def run(
     ignore: Sequence[str] = (),
 ) -> Outcome:
     """Runs `command` in `directory`; after `timeout` seconds everything that it started is ended."""
-    mark = new_mark()
+    adopt_orphans()
     process = subprocess.Popen(
         guarded(command, variants, *options),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=directory,
-        env={**(environment(directory) if environ is None else environ), MARK: mark},
+        env=environment(directory) if environ is None else environ,
     )
     try:
         stdout, stderr = process.communicate(stdin, timeout)
     except subprocess.TimeoutExpired:
         process.kill()
-        end_marked(mark)
+        end_descendants(spare=[process.pid])
         stdout, stderr = process.communicate()
         raise AssertionError(
             f"no end within {timeout:g} s\n--- stdout\n{decoded(stdout)}\n--- stderr\n{decoded(stderr)}"
         ) from None
     status = process.returncode if process.returncode >= 0 else 128 - process.returncode
-    leftovers = remaining(mark)
-    if leftovers:
-        end_marked(mark)
+    leftovers = remaining()
+    end_descendants()
     return Outcome(status, stdout, stderr, snapshot(directory, ignore), leftovers)
 
 

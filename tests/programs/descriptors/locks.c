@@ -30,8 +30,9 @@ int main(void) {
         check(seen.l_type == F_WRLCK && seen.l_pid == getppid() && seen.l_len == 15, "F_GETLK tells the owner");
         check(lock(fd, F_SETLK, F_WRLCK, 50, 1) == 0, "another record");
         write(back[1], "r", 1);
-        check(lock(fd, F_SETLKW, F_WRLCK, 0, 1) == 0, "F_SETLKW waits");
+        int result = lock(fd, F_SETLKW, F_WRLCK, 0, 1);
         read(there[0], &byte, 1);
+        check(result == 0, "F_SETLKW waits");
         _exit(0);
     }
     read(back[0], &byte, 1);

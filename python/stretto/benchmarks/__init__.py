@@ -1,0 +1,1 @@
+"""What Stretto costs, measured against the same work without it, in one run."""

@@ -1,0 +1,59 @@
+"""Running things to be measured, and what they were measured on."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from ..errors import StrettoError, printable
+
+#: Nothing that is measured takes longer than this, unless it hangs.
+PATIENCE = 300
+
+
+def stretto(variants: int, command: list[str]) -> list[str]:
+    """`command` under Stretto, whatever the settings of this directory are."""
+    options = [f"--config={os.devnull}", f"--variants={variants}"]
+    return [sys.executable, "-m", "stretto", "run", *options, "--", *command]
+
+
+def environment() -> dict[str, str]:
+    """This environment without Stretto's settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("STRETTO_")}
+
+
+def output(command: list[str], environ: dict[str, str]) -> str:
+    """Runs `command`; its standard output, or an error that quotes what it said."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=environ,
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        raise StrettoError(f"bench: {' '.join(command)} did not end in {PATIENCE} s") from None
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
+        raise StrettoError(
+            f"bench: {' '.join(command)} ended with status {done.returncode}: {printable(said)}"
+        )
+    return done.stdout
+
+
+def machine() -> dict[str, str | int]:
+    """What figures must be quoted with."""
+    return {"processor": _processor(), "cpus": len(os.sched_getaffinity(0)), "kernel": platform.release()}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return "unknown"
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "unknown")

@@ -1,0 +1,1 @@
+"""What Stretto costs."""
