@@ -7,6 +7,7 @@
 
 pub mod backtrace;
 pub mod config;
+pub mod yardstick;
 
 mod clock_unsafe;
 mod divergence;

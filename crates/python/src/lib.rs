@@ -52,9 +52,17 @@ fn table(py: Python<'_>) -> Bound<'_, PyBytes> {
     PyBytes::new(py, TABLE)
 }
 
+/// Nanoseconds a call under a bare tracer, the benchmark's yardstick; see `_core.pyi`.
+#[pyfunction]
+fn bare_tracer(py: Python<'_>, kind: &str, variants: usize, iterations: u64) -> PyResult<f64> {
+    let kind: stretto_monitor::yardstick::Kind = kind.parse()?;
+    Ok(py.detach(|| stretto_monitor::yardstick::bare(kind, variants, iterations))?)
+}
+
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run, module)?)?;
     module.add_function(wrap_pyfunction!(table, module)?)?;
+    module.add_function(wrap_pyfunction!(bare_tracer, module)?)?;
     Ok(())
 }

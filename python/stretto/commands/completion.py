@@ -14,7 +14,8 @@ FLAGS = {
     "demo": ("--variants", "--layout", "--report", "--force", "--color", "--config"),
     "doctor": ("--json",),
     "report": ("--number", "--list", "--html", "--json", "--maps", "--force"),
-    "syscalls": ("--coverage",),
+    "syscalls": ("--coverage", "--json", "--markdown"),
+    "bench": ("--variants", "--iterations", "--rounds", "--json", "--check"),
     "completion": (),
 }
 FILES = ("path", "list")

@@ -1,1 +1,1 @@
-"""What every system call means, told once: typed signatures, compiled to the table that the core interprets."""
+"""What every system call means, told once: typed signatures, compiled to the table of the core."""

@@ -19,11 +19,12 @@ from stretto.syscalls.types import Integer
 MAGIC = b"STRETTO\0"
 VERSION = 1
 FAMILIES = (
-    "files descriptors memory processes signals sockets time identity system ioctls fcntls prctls options refused"
+    "files descriptors memory processes signals sockets time identity system"
+    " ioctls fcntls prctls options refused"
 ).split()
 CATEGORIES = (
-    "other file descriptor memory process signal network clock identity system refused".split()
-)
+    "other file descriptor memory process signal network clock identity system refused"  # as in abi/table.rs
+).split()
 
 
 def load() -> dict[str, Description]:

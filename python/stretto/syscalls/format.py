@@ -47,7 +47,7 @@ def _signed(value: int, width: int) -> int:
 
 
 def _argument(kind: Type, value: int) -> str:
-    if isinstance(kind, Pointer | String) or isinstance(kind, Plain):
+    if isinstance(kind, Pointer | String | Plain):
         return hex(value) if value else "NULL"
     if isinstance(kind, Integer):
         number = _signed(value, kind.width)

@@ -3,8 +3,8 @@
     @leader(blocks=True)
     def read(fd: Fd, buf: Out[Bytes["ret"]], count: Size) -> Size: ...
 
-The decorator says who executes the call; the annotations say what its arguments and its memory are. A call with
-sub-commands is described by `parent`, each sub-command by `sub`.
+The decorator says who executes the call; the annotations say what its arguments and its memory are. A call
+with sub-commands is described by `parent`, each sub-command by `sub`.
 """
 
 from __future__ import annotations
@@ -141,7 +141,9 @@ def parent(selector: str, errno: int) -> Callable[[Signature], Description]:
     return register
 
 
-def sub(call: Description, values: dict[str, int], who: int, /, **options: object) -> Callable[[Signature], None]:
+def sub(
+    call: Description, values: dict[str, int], who: int, /, **options: object
+) -> Callable[[Signature], None]:
     """Describes sub-commands (name to value) of a call that share one signature."""
 
     def register(function: Signature) -> None:

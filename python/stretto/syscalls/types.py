@@ -1,8 +1,8 @@
 """Types of arguments and memory. Each knows how to become nodes of the binary table.
 
-Lengths, counts and selectors are written as expressions over argument names: `"count"`, `"ret"`, `"ret * 12"`,
-`"min(was(addrlen), now(addrlen))"`; inside a structure `this.len` is a field as it is now, `then.len` as it was
-before the call.
+Lengths, counts and selectors are written as expressions over argument names: `"count"`, `"ret"`,
+`"ret * 12"`, `"min(was(addrlen), now(addrlen))"`; inside a structure `this.len` is a field as it is now,
+`then.len` as it was before the call.
 """
 
 from __future__ import annotations
@@ -181,7 +181,9 @@ class Union(Type):
 
     def build(self, builder: Builder, scope: Scope) -> int:
         built = [(value, case.build(builder, scope)) for value, case in self.cases]
-        return builder.node(11, a=builder.cases(built), b=builder.expression(self.selector, scope), c=len(built))
+        return builder.node(
+            11, a=builder.cases(built), b=builder.expression(self.selector, scope), c=len(built)
+        )
 
 
 def struct(name: str, size: int, /, **fields: Any) -> Struct:

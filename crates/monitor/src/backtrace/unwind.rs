@@ -1,119 +1,124 @@
-//! One step out: by the unwind tables of the module, else by the frame pointer.
+//! One frame, and the ways to the next that need no tables.
 
-use gimli::{
-    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, LittleEndian, Register, RegisterRule,
-    UnwindContext, UnwindSection, X86_64,
-};
+use super::{Read, Registers};
 
-use super::Registers;
-use super::modules::{Module, Modules};
+/// DWARF numbers of the registers (System V ABI for AMD64, figure 3.36).
+pub mod number {
+    pub const RBX: usize = 3;
+    pub const RBP: usize = 6;
+    pub const RSP: usize = 7;
+    pub const R12: usize = 12;
+    pub const R15: usize = 15;
+    /// The return address column: the instruction pointer.
+    pub const RIP: usize = 16;
+    pub const COUNT: usize = 17;
+}
+use number::{COUNT, R12, RBP, RBX, RIP, RSP};
 
-type Read<'r> = &'r mut dyn FnMut(u64, &mut [u8]) -> usize;
-
-fn word(read: Read<'_>, address: u64) -> Option<u64> {
-    let mut bytes = [0; 8];
-    (read(address, &mut bytes) == 8).then(|| u64::from_le_bytes(bytes))
+/// The registers of one frame, by DWARF number; those that are not known are `None`.
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    pub registers: [Option<u64>; COUNT],
 }
 
-fn value(registers: &Registers, register: Register) -> Option<u64> {
-    Some(match register {
-        X86_64::RSP => registers.rsp,
-        X86_64::RBP => registers.rbp,
-        X86_64::RBX => registers.rbx,
-        X86_64::R12 => registers.r12,
-        X86_64::R13 => registers.r13,
-        X86_64::R14 => registers.r14,
-        X86_64::R15 => registers.r15,
-        _ => return None,
-    })
+/// What the frame below is.
+#[derive(Debug)]
+pub enum Step {
+    /// The caller, at its return address.
+    Caller(Frame),
+    /// What a signal has interrupted.
+    Interrupted(Frame),
+    /// There is none: this is where the thread began.
+    End,
+    /// This way does not tell.
+    Unknown,
 }
 
-/// The registers in the caller of the frame that `now` describes.
-pub fn caller(
-    modules: &mut Modules,
-    now: &Registers,
-    exact: bool,
-    read: Read<'_>,
-) -> Option<Registers> {
-    match modules.locate(now.rip) {
-        Some((module, own)) => {
-            let inside = if exact { own } else { own.wrapping_sub(1) };
-            by_tables(&module, inside, now, read).or_else(|| by_frame_pointer(now, read))
+impl Frame {
+    pub fn new(from: &Registers) -> Self {
+        let mut frame = Self::default();
+        frame.registers[RIP] = Some(from.rip);
+        frame.registers[RSP] = Some(from.rsp);
+        frame.registers[RBP] = Some(from.rbp);
+        frame.registers[RBX] = Some(from.rbx);
+        for (index, value) in [from.r12, from.r13, from.r14, from.r15]
+            .into_iter()
+            .enumerate()
+        {
+            frame.registers[R12 + index] = Some(value);
         }
-        // A wild jump: the address it was called from may still be on top of the stack.
-        None if exact => {
-            let rip = word(read, now.rsp)?;
-            Some(Registers {
-                rip,
-                rsp: now.rsp.wrapping_add(8),
-                ..*now
-            })
-        }
-        None => None,
+        frame
+    }
+
+    pub fn pc(&self) -> u64 {
+        self.registers[RIP].unwrap_or(0)
+    }
+
+    pub fn sp(&self) -> u64 {
+        self.registers[RSP].unwrap_or(0)
+    }
+
+    /// The same registers after a return to `pc`.
+    fn returned(&self, pc: u64, sp: u64) -> Self {
+        let mut caller = self.clone();
+        caller.registers[RIP] = Some(pc);
+        caller.registers[RSP] = Some(sp);
+        caller
     }
 }
 
-fn by_frame_pointer(now: &Registers, read: Read<'_>) -> Option<Registers> {
-    if now.rbp < now.rsp {
+/// Reads a little-endian word.
+pub fn word(read: &mut Read<'_>, address: u64) -> Option<u64> {
+    let mut bytes = [0; 8];
+    (read(address, &mut bytes) == bytes.len()).then(|| u64::from_le_bytes(bytes))
+}
+
+/// The instruction pointer is where no code can be: most likely a call through a bad pointer has just pushed its
+/// return address.
+pub fn from_bad_call(frame: &Frame, read: &mut Read<'_>) -> Option<Frame> {
+    let sp = frame.sp();
+    Some(frame.returned(word(read, sp)?, sp.wrapping_add(8)))
+}
+
+/// A function with a frame pointer keeps its caller's one and the return address at it. The stack is not
+/// followed further than frames are large.
+pub fn from_frame_pointer(frame: &Frame, read: &mut Read<'_>) -> Option<Frame> {
+    const LARGEST: u64 = 1 << 20;
+    let (base, sp) = (frame.registers[RBP]?, frame.sp());
+    if base % 8 != 0 || base.checked_sub(sp)? > LARGEST {
         return None;
     }
-    let rbp = word(read, now.rbp)?;
-    let rip = word(read, now.rbp.wrapping_add(8))?;
-    Some(Registers {
-        rip,
-        rsp: now.rbp.wrapping_add(16),
-        rbp,
-        ..*now
-    })
+    let (saved, pc) = (word(read, base)?, word(read, base.wrapping_add(8))?);
+    let mut caller = frame.returned(pc, base.wrapping_add(16));
+    caller.registers[RBP] = Some(saved);
+    for unknown in [RBX].into_iter().chain(R12..=number::R15) {
+        caller.registers[unknown] = None;
+    }
+    Some(caller)
 }
 
-/// DWARF call frame information (LSB, "Exception Frames").
-fn by_tables(module: &Module, address: u64, now: &Registers, read: Read<'_>) -> Option<Registers> {
-    let (frame_at, frame_bytes) = &module.eh_frame;
-    let (header_at, header_bytes) = &module.eh_frame_hdr;
-    let bases = BaseAddresses::default()
-        .set_eh_frame(*frame_at)
-        .set_eh_frame_hdr(*header_at);
-    let frame = EhFrame::from(EndianSlice::new(frame_bytes, LittleEndian));
-    let header = EhFrameHdr::from(EndianSlice::new(header_bytes, LittleEndian)).parse(&bases, 8);
-    let entry = match header
-        .as_ref()
-        .ok()
-        .and_then(gimli::ParsedEhFrameHdr::table)
-    {
-        Some(table) => table
-            .fde_for_address(&frame, &bases, address, EhFrame::cie_from_offset)
-            .ok()?,
-        None => frame
-            .fde_for_address(&bases, address, EhFrame::cie_from_offset)
-            .ok()?,
-    };
-    let mut context = UnwindContext::new();
-    let row = entry
-        .unwind_info_for_address(&frame, &bases, &mut context, address)
-        .ok()?;
-    let cfa = match row.cfa() {
-        CfaRule::RegisterAndOffset { register, offset } => {
-            value(now, *register)?.wrapping_add_signed(*offset)
-        }
-        // The only expression that distributions use is that of the procedure linkage table; its frame needs
-        // no unwinding for a report.
-        CfaRule::Expression(_) => return None,
-    };
-    let mut restored = |register: Register, old: u64| match row.register(register) {
-        RegisterRule::Offset(offset) => word(read, cfa.wrapping_add_signed(offset)),
-        RegisterRule::ValOffset(offset) => Some(cfa.wrapping_add_signed(offset)),
-        RegisterRule::Register(other) => value(now, other),
-        _ => Some(old),
-    };
-    Some(Registers {
-        rip: restored(X86_64::RA, 0)?,
-        rsp: cfa,
-        rbp: restored(X86_64::RBP, now.rbp)?,
-        rbx: restored(X86_64::RBX, now.rbx)?,
-        r12: restored(X86_64::R12, now.r12)?,
-        r13: restored(X86_64::R13, now.r13)?,
-        r14: restored(X86_64::R14, now.r14)?,
-        r15: restored(X86_64::R15, now.r15)?,
-    })
+/// Return to a signal's restorer, known by its instructions where no table describes it (musl, Go): `mov` of 15
+/// to rax or eax, `syscall`. The stack pointer then is at the `struct ucontext` (arch/x86/include/uapi/asm/
+/// sigcontext.h, ucontext.h).
+pub fn from_signal_frame(frame: &Frame, read: &mut Read<'_>) -> Option<Frame> {
+    const LONG: [u8; 9] = [0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05];
+    const SHORT: [u8; 7] = [0xb8, 15, 0, 0, 0, 0x0f, 0x05];
+    const REGISTERS: u64 = 40;
+    /// DWARF numbers in the order of `struct sigcontext`: r8-r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip.
+    const ORDER: [usize; 17] = [
+        8, 9, 10, 11, 12, 13, 14, 15, 5, 4, RBP, RBX, 1, 0, 2, RSP, RIP,
+    ];
+    let mut code = [0; 9];
+    let got = read(frame.pc(), &mut code);
+    let code = &code[..got.min(code.len())];
+    if !code.starts_with(&LONG) && !code.starts_with(&SHORT) {
+        return None;
+    }
+    let mut interrupted = Frame::default();
+    let mut address = frame.sp().wrapping_add(REGISTERS);
+    for number in ORDER {
+        interrupted.registers[number] = Some(word(read, address)?);
+        address = address.wrapping_add(8);
+    }
+    Some(interrupted)
 }
