@@ -141,11 +141,11 @@ impl Session {
         self.mailboxes[variant].post(Some(Arc::clone(set)), decision);
     }
 
-    /// Posts a decision to every active variant.
+    /// Posts a decision to every active variant. The leader's comes last: what the leader then tells the
+    /// followers must not overtake it (the poster may lose its CPU between two posts).
     pub fn post_all(&self, set: &Arc<TaskSet>, decision: &Decision) {
-        for variant in self.active() {
-            self.post(variant, set, decision.clone());
-        }
+        self.post_followers(set, decision);
+        self.post(0, set, decision.clone());
     }
 
     /// Posts a decision to every active follower.

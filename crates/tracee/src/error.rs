@@ -7,6 +7,10 @@ pub enum Error {
     /// The thread has ended, and this call has consumed the report.
     #[error("the traced thread has ended")]
     Ended(crate::Event),
+    /// The thread is not in the state that a request needs: a mistake of the monitor's, or a variant that made
+    /// its own bookkeeping unreadable.
+    #[error("unexpected: {0}")]
+    Unexpected(&'static str),
     /// Anything else.
     #[error("{call} failed: {}", std::io::Error::from_raw_os_error(*.errno))]
     Os {

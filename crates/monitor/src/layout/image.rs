@@ -67,12 +67,12 @@ pub fn inspect(stopped: &Stopped) -> Result<ImageInfo, Error> {
         .iter()
         .find(|mapping| (mapping.start..mapping.end).contains(&registers.rsp))
         .cloned()
-        .ok_or(Error::Gone)?;
+        .ok_or(Error::Unexpected("no stack after exec"))?;
     let mut bytes = vec![0; usize::try_from(holder.end - registers.rsp).unwrap_or(0)];
     if memory.read(registers.rsp, &mut bytes) != bytes.len() {
-        return Err(Error::Gone);
+        return Err(Error::Unexpected("the stack can't be read after exec"));
     }
-    let mut auxv = Auxv::find(&bytes).ok_or(Error::Gone)?;
+    let mut auxv = Auxv::find(&bytes).ok_or(Error::Unexpected("no auxiliary vector after exec"))?;
     let images = images(memory, &mappings, &auxv);
     auxv.rename(&mut bytes, AT_SYSINFO_EHDR, AT_IGNORE);
     let _ = memory.write(registers.rsp, &bytes);
@@ -118,7 +118,7 @@ pub fn arrange(
         own_stack.resize(usize::try_from(holder.end - registers.rsp).unwrap_or(0), 0);
         let _ = memory.read(registers.rsp, &mut own_stack);
     }
-    let own_auxv = Auxv::find(&own_stack).ok_or(Error::Gone)?;
+    let own_auxv = Auxv::find(&own_stack).ok_or(Error::Unexpected("no auxiliary vector after exec"))?;
     let clusters = images(memory, &mappings, &own_auxv);
 
     // A `syscall` instruction at the entry point, for as long as the moves take.

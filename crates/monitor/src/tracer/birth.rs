@@ -52,7 +52,7 @@ impl Tracer<'_> {
     pub(super) fn prepare_birth(&mut self, stopped: &Stopped, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
         task.birth = super::task::Birth::default();
-        let call = task.call().ok_or(Error::Gone)?;
+        let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?;
         let untraced = libc::CLONE_UNTRACED as u64;
         let args = call.args();
         match call.nr() {
@@ -83,7 +83,7 @@ impl Tracer<'_> {
         }
         let set = self.session.new_set();
         let task = self.task(tid)?;
-        let request = Request::read(task.call().ok_or(Error::Gone)?, Remote::new(tid));
+        let request = Request::read(task.call().ok_or(Error::Unexpected("the thread is in no call"))?, Remote::new(tid));
         let parent = Arc::clone(&task.set);
         if request.has(libc::CLONE_THREAD) {
             self.session.events.warn(
@@ -121,9 +121,9 @@ impl Tracer<'_> {
             return Ok(());
         };
         task.birth = super::task::Birth::default();
-        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         let memory = Remote::new(tid);
-        let request = Request::read(task.call().ok_or(Error::Gone)?, memory);
+        let request = Request::read(task.call().ok_or(Error::Unexpected("the thread is in no call"))?, memory);
         let word = leader.to_le_bytes();
         if request.has(libc::CLONE_PARENT_SETTID) {
             let _ = memory.write(request.parent_tid, &word);

@@ -143,7 +143,7 @@ impl Tracer<'_> {
             .call()
             .and_then(CallArrival::row)
             .map(|row| row.mechanism);
-        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::ExecutingEach;
         if mechanism == Some(Mechanism::Exit) {
             let whole_process = task
@@ -175,7 +175,7 @@ impl Tracer<'_> {
     ) -> Result<(), Error> {
         let leads = self.leads();
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         let row = task.call().and_then(CallArrival::row).copied();
         if leads {
             let may_signal = row.is_some_and(|row| row.flags & stretto_abi::table::MAY_SIGNAL != 0);
@@ -210,9 +210,9 @@ impl Tracer<'_> {
     pub(super) fn skip(&mut self, tid: i32, result: i64) -> Result<(), Error> {
         let variant = self.variant;
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         let Some(call) = task.call() else {
-            return Err(Error::Gone);
+            return Err(Error::Unexpected("the thread is in no call"));
         };
         let mut registers = call.registers;
         #[allow(clippy::cast_sign_loss)] // the register holds the same bits

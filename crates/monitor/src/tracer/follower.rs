@@ -22,7 +22,7 @@ impl Tracer<'_> {
         signal: Option<SignalInfo>,
     ) -> Result<(), Error> {
         let Some(row) = result.call else {
-            return Err(Error::Gone);
+            return Err(Error::Unexpected("the call is not described"));
         };
         self.apply(tid, result)?;
         if (-4095..0).contains(&result.ret) {
@@ -68,7 +68,7 @@ impl Tracer<'_> {
             return Ok(());
         }
         let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
-        let args = task.call().ok_or(Error::Gone)?.args();
+        let args = task.call().ok_or(Error::Unexpected("the thread is in no call"))?.args();
         let mut memory = VariantMemory::new(Remote::new(tid));
         let mm = task.mm.borrow();
         semantics::apply(
@@ -93,10 +93,10 @@ impl Tracer<'_> {
         work: impl FnOnce(&mut Self, &mut RemoteCalls, &CallArrival) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Gone)?;
-        let arrival = task.current.clone().ok_or(Error::Gone)?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let arrival = task.current.clone().ok_or(Error::Unexpected("the thread has come to nothing"))?;
         let crate::taskset::Arrival::Call(call) = &*arrival else {
-            return Err(Error::Gone);
+            return Err(Error::Unexpected("the thread is in no call"));
         };
         let mut calls = RemoteCalls::at_entry(stopped, &call.registers);
         let outcome = work(self, &mut calls, call);
@@ -179,8 +179,8 @@ impl Tracer<'_> {
         signal: Option<SignalInfo>,
     ) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Gone)?;
-        let mut registers = task.call().ok_or(Error::Gone)?.registers;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let mut registers = task.call().ok_or(Error::Unexpected("the thread is in no call"))?.registers;
         registers.orig_rax = libc::SYS_wait4 as u64;
         set_arguments(
             &mut registers,
@@ -200,8 +200,8 @@ impl Tracer<'_> {
     ) -> Result<(), Error> {
         let variant = self.variant;
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Gone)?;
-        let mut registers = task.call().ok_or(Error::Gone)?.registers;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let mut registers = task.call().ok_or(Error::Unexpected("the thread is in no call"))?.registers;
         #[allow(clippy::cast_sign_loss)] // the register holds the same bits
         {
             registers.rax = ret as u64;

@@ -25,7 +25,7 @@ impl Tracer<'_> {
     /// Carries the call out for all.
     pub(super) fn execute(&mut self, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Executing;
         self.resume(stopped, Resume::ToExit, 0)
     }
@@ -41,8 +41,8 @@ impl Tracer<'_> {
         }
         let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
         lock(&task.set.history[0]).leave(ret);
-        let call = task.call().ok_or(Error::Gone)?;
-        let row = *call.row().ok_or(Error::Gone)?;
+        let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?;
+        let row = *call.row().ok_or(Error::Unexpected("the call is not described"))?;
         let result = Arc::new(self.outcome(tid, call, &row, ret));
         let signal_may_follow = row.flags & MAY_SIGNAL != 0
             || matches!(

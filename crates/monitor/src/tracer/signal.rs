@@ -161,9 +161,9 @@ impl Tracer<'_> {
     /// All variants took the same fault: the program's handler, or its end.
     pub(super) fn deliver_fault(&mut self, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         let Some(Arrival::Fault { info, .. }) = task.current.as_deref() else {
-            return Err(Error::Gone);
+            return Err(Error::Unexpected("the thread took no fault"));
         };
         let signal = info.signal();
         task.state = if has_handler(tid, signal) {
@@ -176,9 +176,9 @@ impl Tracer<'_> {
 
     pub(super) fn deliver_timestamp(&mut self, tid: i32, value: u64) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         let Some(Arrival::Timestamp { registers, length }) = task.current.as_deref() else {
-            return Err(Error::Gone);
+            return Err(Error::Unexpected("the thread read no time stamp"));
         };
         let mut registers = *registers;
         registers.rax = value & 0xffff_ffff;
@@ -220,9 +220,9 @@ impl Tracer<'_> {
     /// Undoes the entry of a call and delivers the signal; the call comes again behind the handler.
     pub(super) fn signal_at_entry(&mut self, tid: i32, info: &SignalInfo) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Running;
-        undo_entry(&stopped, task.call().ok_or(Error::Gone)?.registers)?;
+        undo_entry(&stopped, task.call().ok_or(Error::Unexpected("the thread is in no call"))?.registers)?;
         self.inject(stopped, info)
     }
 
@@ -232,8 +232,8 @@ impl Tracer<'_> {
     pub(super) fn interrupt(&mut self, tid: i32, ret: i64, info: &SignalInfo) -> Result<(), Error> {
         let table = self.table;
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Gone)?;
-        let call = task.call().ok_or(Error::Gone)?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?;
         let original = call.registers;
         let mut waiting = original;
         let mask = call.row().map_or(0, |row| match row.mechanism {
@@ -369,7 +369,7 @@ impl Tracer<'_> {
         let State::Signalling(info) = task.state.clone() else {
             return Ok(());
         };
-        let stopped = task.stopped.take().ok_or(Error::Gone)?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Running;
         stopped.set_signal_info(&info)?;
         self.resume(stopped, Resume::Continue, info.signal())
