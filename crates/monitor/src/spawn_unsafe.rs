@@ -1,5 +1,6 @@
 //! Starting one variant: fork, be seized, install the filter, exec.
 
+use std::cell::Cell;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -18,11 +19,12 @@ pub struct Launch {
     pub follower: bool,
 }
 
-/// A child that waits for [`Child::go`].
+/// A child that waits for [`Child::go`]; ended when dropped before.
 #[derive(Debug)]
 pub struct Child {
     pub pid: i32,
     go: OwnedFd,
+    gone_on: Cell<bool>,
 }
 
 fn c_string(bytes: &[u8]) -> CString {
@@ -75,7 +77,11 @@ impl Launch {
             // SAFETY: this is the child; every pointer was made before the fork and lives in its copy.
             unsafe { self.child(wait.as_raw_fd(), go.as_raw_fd(), &argv, &env) }
         }
-        Ok(Child { pid, go })
+        Ok(Child {
+            pid,
+            go,
+            gone_on: Cell::new(false),
+        })
     }
 
     /// # Safety
@@ -138,9 +144,23 @@ impl Child {
         // SAFETY: one byte from a live local.
         let put = unsafe { libc::write(self.go.as_raw_fd(), [1u8].as_ptr().cast(), 1) };
         if put == 1 {
+            self.gone_on.set(true);
             Ok(())
         } else {
             Err(io::Error::last_os_error())
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // Closing the pipe is not enough: children that were forked meanwhile hold copies of its end.
+        if !self.gone_on.get() {
+            // SAFETY: our own child, which nobody else waits for; no pointers but NULL.
+            unsafe {
+                libc::kill(self.pid, libc::SIGKILL);
+                libc::waitpid(self.pid, std::ptr::null_mut(), libc::__WALL);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use stretto_semantics::{self as semantics, Identity, Lookup};
 use stretto_tracee::{Error, Remote, Resume, Stopped, arguments};
 
 use super::Tracer;
+use super::leader::restarts;
 use super::task::{Held, State};
 use crate::gather::Collector;
 use crate::lock;
@@ -104,7 +105,14 @@ impl Tracer<'_> {
         match task.state.clone() {
             State::Executing => self.leader_done(stopped),
             State::ExecutingEach => {
-                let result = stopped.registers()?.rax;
+                let registers = stopped.registers()?;
+                let result = registers.rax;
+                // Behind rt_sigreturn there is no call to restart: orig_rax is -1.
+                #[allow(clippy::cast_possible_wrap)] // errors are small negative numbers
+                if registers.orig_rax as i64 >= 0 && restarts(result as i64) {
+                    // A signal is next (fork gives way to one, kernel/fork.c): the call begins again behind it.
+                    return self.resume(stopped, Resume::Continue, 0);
+                }
                 #[allow(clippy::cast_possible_wrap)]
                 lock(&task.set.history[variant]).leave(result as i64);
                 if task.exec.done && variant != 0 {

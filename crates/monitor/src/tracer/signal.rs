@@ -112,6 +112,12 @@ impl Tracer<'_> {
         let registers = stopped.registers()?;
         let task = self.task(tid)?;
         match task.state.clone() {
+            // The followers carry the same call out: it has to end everywhere first.
+            State::ExecutingEach => {
+                task.deferred.push_back((info, Instant::now()));
+                self.session.ticks_wanted.fetch_add(1, Ordering::AcqRel);
+                self.resume(stopped, Resume::Continue, 0)
+            }
             State::Interrupted(ret) => {
                 task.state = State::Running;
                 let set = Arc::clone(&task.set);
