@@ -74,6 +74,10 @@ pub enum Mechanism {
     Restart = 13,
     /// The monitor answers `prctl(PR_SET_DUMPABLE)` and the like without the kernel; result 0.
     Swallow = 14,
+    /// sched_getaffinity: the program sees the CPUs that it would have natively.
+    CpusShown = 15,
+    /// sched_setaffinity: from now on it sees what it has chosen.
+    CpusChosen = 16,
 }
 
 impl Mechanism {
@@ -93,6 +97,8 @@ impl Mechanism {
             12 => Self::RecvFds,
             13 => Self::Restart,
             14 => Self::Swallow,
+            15 => Self::CpusShown,
+            16 => Self::CpusChosen,
             _ => Self::Plain,
         }
     }

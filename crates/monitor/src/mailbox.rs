@@ -22,8 +22,9 @@ pub enum Decision {
     Swallow,
     /// Follower: take over what the leader's call gave, and then perhaps a signal.
     Result(Arc<LeaderResult>, Option<SignalInfo>),
-    /// Follower: the leader's call was interrupted by a signal that has a handler.
-    Interrupted(i64, SignalInfo),
+    /// Follower: the leader's call was interrupted by a signal that has a handler. What the call gave until then
+    /// (the time left to sleep) comes with it.
+    Interrupted(i64, SignalInfo, Arc<LeaderResult>),
     /// Take the signal first; the call comes again afterwards.
     SignalAtEntry(SignalInfo),
     /// All have carried the call out and agree; the leader's result, then perhaps a signal.
@@ -36,8 +37,9 @@ pub enum Decision {
     Fault,
     /// The time stamp that all variants read.
     Timestamp(u64),
-    /// Take this signal wherever you are: the leader took it outside any rendezvous.
-    SignalAnywhere(SignalInfo),
+    /// Take this signal wherever you are: the leader took it outside any rendezvous. True: it had the turn among
+    /// the threads of its process.
+    SignalAnywhere(SignalInfo, bool),
     /// Leader: all followers have taken that signal.
     SignalTaken,
     /// The leader is gone: end this task's process.
@@ -46,6 +48,8 @@ pub enum Decision {
     Drop,
     /// Some variant was dropped: look at every set again.
     Recheck,
+    /// Follower: the leader's thread of this set has got the turn among those of its process.
+    Turn { process: u32, set: u32 },
     /// Time has passed.
     Tick,
 }

@@ -105,7 +105,7 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
         }
     };
     install_wake_handler();
-    let set = session.new_set();
+    let set = session.new_set(None);
     let running = &AtomicUsize::new(launches.len());
     thread::scope(|scope| {
         for (variant, launch) in launches.iter().enumerate() {
@@ -205,7 +205,11 @@ fn watch(session: &Session, set: &TaskSet, forwarder: &Forwarder) {
                 session.kill_all();
             }
         }
-        News::Nothing => session.mailboxes[0].post(None, Decision::Tick),
+        News::Nothing => {
+            for mailbox in &session.mailboxes {
+                mailbox.post(None, Decision::Tick);
+            }
+        }
         News::Woken => {}
     }
 }

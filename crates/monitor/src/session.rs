@@ -51,6 +51,8 @@ pub struct Session {
     pub failure: Mutex<Option<String>>,
     /// Milliseconds and names of the phases of start-up.
     pub phases: Mutex<Vec<(&'static str, f64)>>,
+    /// The CPUs that Stretto was given, as sched_getaffinity(2) tells them.
+    pub cpus: Vec<u8>,
     /// Random number from which layouts are made.
     pub seed: u64,
     /// How many tasks wait for time to pass (deferred signals).
@@ -78,6 +80,7 @@ impl Session {
             begun: AtomicBool::new(false),
             failure: Mutex::default(),
             phases: Mutex::default(),
+            cpus: crate::spawn_unsafe::affinity(),
             seed,
             ticks_wanted: AtomicU32::new(0),
         }
@@ -100,9 +103,10 @@ impl Session {
         self.active().filter(|&variant| variant != 0)
     }
 
-    /// Makes a set for threads that are about to be born.
-    pub fn new_set(&self) -> Arc<TaskSet> {
-        let set = Arc::new(TaskSet::new(self.next_set.fetch_add(1, Ordering::Relaxed)));
+    /// Makes a set for threads that are about to be born, in an existing process or as its first.
+    pub fn new_set(&self, process: Option<u32>) -> Arc<TaskSet> {
+        let id = self.next_set.fetch_add(1, Ordering::Relaxed);
+        let set = Arc::new(TaskSet::new(id, process.unwrap_or(id)));
         lock(&self.sets).insert(set.id, Arc::clone(&set));
         self.statistics.tasks.fetch_add(1, Ordering::Relaxed);
         set

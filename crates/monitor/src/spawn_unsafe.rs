@@ -175,6 +175,23 @@ pub fn pin_thread(cpu: usize) {
     }
 }
 
+/// The CPUs that this process may use, as bits.
+#[must_use]
+pub fn affinity() -> Vec<u8> {
+    let mut mask = vec![0u8; size_of::<libc::cpu_set_t>()];
+    // SAFETY: the kernel writes at most `mask.len()` bytes, which are as many as the set has.
+    let got = unsafe {
+        libc::syscall(
+            libc::SYS_sched_getaffinity,
+            0,
+            mask.len(),
+            mask.as_mut_ptr(),
+        )
+    };
+    mask.truncate(usize::try_from(got).unwrap_or(0));
+    mask
+}
+
 /// The CPUs that this process may use.
 #[must_use]
 pub fn cpus() -> Vec<usize> {

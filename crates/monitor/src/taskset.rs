@@ -146,6 +146,8 @@ pub struct Meeting {
 #[derive(Debug)]
 pub struct TaskSet {
     pub id: u32,
+    /// The set of the first threads of the processes that these threads belong to.
+    pub process: u32,
     /// Thread ids, 0 = not yet born; index = variant. They stay when the thread has ended: its parent has yet to
     /// wait for it.
     pub tids: [std::sync::atomic::AtomicI32; MAX_VARIANTS],
@@ -162,9 +164,10 @@ pub struct TaskSet {
 impl TaskSet {
     /// A set whose threads are not known yet.
     #[must_use]
-    pub fn new(id: u32) -> Self {
+    pub fn new(id: u32, process: u32) -> Self {
         Self {
             id,
+            process,
             tids: Default::default(),
             meeting: Mutex::default(),
             history: Default::default(),

@@ -118,7 +118,8 @@ pub fn arrange(
         own_stack.resize(usize::try_from(holder.end - registers.rsp).unwrap_or(0), 0);
         let _ = memory.read(registers.rsp, &mut own_stack);
     }
-    let own_auxv = Auxv::find(&own_stack).ok_or(Error::Unexpected("no auxiliary vector after exec"))?;
+    let own_auxv =
+        Auxv::find(&own_stack).ok_or(Error::Unexpected("no auxiliary vector after exec"))?;
     let clusters = images(memory, &mappings, &own_auxv);
 
     // A `syscall` instruction at the entry point, for as long as the moves take.

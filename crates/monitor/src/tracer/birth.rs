@@ -7,7 +7,7 @@ use std::sync::Arc;
 use stretto_tracee::{Error, Remote, Resume, Stopped};
 
 use super::Tracer;
-use super::task::Task;
+use super::task::{State, Task};
 use crate::mailbox::Decision;
 use crate::taskset::{CallArrival, TaskSet};
 
@@ -52,7 +52,9 @@ impl Tracer<'_> {
     pub(super) fn prepare_birth(&mut self, stopped: &Stopped, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
         task.birth = super::task::Birth::default();
-        let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?;
+        let call = task
+            .call()
+            .ok_or(Error::Unexpected("the thread is in no call"))?;
         let untraced = libc::CLONE_UNTRACED as u64;
         let args = call.args();
         match call.nr() {
@@ -81,15 +83,22 @@ impl Tracer<'_> {
             task.stopped = Some(stopped);
             return self.born(tid);
         }
-        let set = self.session.new_set();
         let task = self.task(tid)?;
-        let request = Request::read(task.call().ok_or(Error::Unexpected("the thread is in no call"))?, Remote::new(tid));
+        let request = Request::read(
+            task.call()
+                .ok_or(Error::Unexpected("the thread is in no call"))?,
+            Remote::new(tid),
+        );
         let parent = Arc::clone(&task.set);
-        if request.has(libc::CLONE_THREAD) {
+        let is_thread = request.has(libc::CLONE_THREAD);
+        let set = self.session.new_set(is_thread.then_some(parent.process));
+        if is_thread {
+            self.take_turns(parent.process, Some(tid));
             self.session.events.warn(
                 "threads",
                 "",
-                "the program starts a second thread; the order of its threads is not replicated yet",
+                "the program starts a second thread: threads take turns, and what they do to each other's memory \
+                 while one of them waits without system calls is not replicated yet",
             );
         }
         if self.session.events.logged() {
@@ -121,15 +130,25 @@ impl Tracer<'_> {
             return Ok(());
         };
         task.birth = super::task::Birth::default();
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task
+            .stopped
+            .take()
+            .ok_or(Error::Unexpected("the thread is not stopped"))?;
         let memory = Remote::new(tid);
-        let request = Request::read(task.call().ok_or(Error::Unexpected("the thread is in no call"))?, memory);
+        let request = Request::read(
+            task.call()
+                .ok_or(Error::Unexpected("the thread is in no call"))?,
+            memory,
+        );
         let word = leader.to_le_bytes();
         if request.has(libc::CLONE_PARENT_SETTID) {
             let _ = memory.write(request.parent_tid, &word);
         }
         if request.has(libc::CLONE_CHILD_SETTID) {
             let _ = Remote::new(child).write(request.child_tid, &word);
+        }
+        if request.has(libc::CLONE_THREAD) {
+            self.take_turns(set.process, None);
         }
         self.start_child(tid, child, set, request)?;
         self.resume(stopped, Resume::ToExit, 0)
@@ -155,9 +174,15 @@ impl Tracer<'_> {
             let copy = parent.mm.borrow().clone();
             Rc::new(RefCell::new(copy))
         };
-        self.add(Task::new(set, child, tgid, mm));
+        let chose_cpus = parent.chose_cpus;
+        let mut task = Task::new(set, child, tgid, mm);
+        task.chose_cpus = chose_cpus;
+        self.add(task);
         match self.strangers.remove(&child) {
-            Some(stopped) => self.resume(stopped, Resume::Continue, 0),
+            Some(stopped) => {
+                self.task(child)?.state = State::Running;
+                self.go_on(stopped, 0)
+            }
             None => Ok(()),
         }
     }

@@ -44,7 +44,12 @@ impl Tracer<'_> {
             Lookup::Known(row) if row.who == Who::Local => {
                 let variant = self.variant;
                 lock(&self.task(tid)?.set.history[variant]).enter(registers.orig_rax, args);
-                return self.resume(stopped, Resume::Continue, 0);
+                if !self.takes_turns(tid) {
+                    return self.resume(stopped, Resume::Continue, 0);
+                }
+                self.task(tid)?.state = State::ExecutingLocal;
+                self.resume(stopped, Resume::ToExit, 0)?;
+                return self.give_up_turn(tid);
             }
             Lookup::Known(row) => Meaning::Known(row),
             Lookup::UnknownNumber => Meaning::UnknownNumber,
@@ -94,8 +99,18 @@ impl Tracer<'_> {
         task.stopped = Some(stopped);
         task.current = Some(Arc::clone(&arrival));
         let set = Arc::clone(&task.set);
+        // A thread that ends keeps the turn until it has: others may wait for the end.
+        let exits = task
+            .call()
+            .and_then(CallArrival::row)
+            .is_some_and(|row| row.mechanism == Mechanism::Exit);
+        let tid = task.tid;
         rendezvous::arrive(self.session, &set, self.variant, arrival);
-        Ok(())
+        if self.leads() || exits {
+            Ok(())
+        } else {
+            self.give_up_turn(tid)
+        }
     }
 
     pub(super) fn on_exit(&mut self, stopped: Stopped) -> Result<(), Error> {
@@ -119,6 +134,17 @@ impl Tracer<'_> {
                     return self.on_own_image(stopped);
                 }
                 self.finished(stopped, result)
+            }
+            State::ExecutingLocal => {
+                let registers = stopped.registers()?;
+                #[allow(clippy::cast_possible_wrap)] // errors are small negative numbers
+                let result = registers.rax as i64;
+                if restarts(result) {
+                    return self.resume(stopped, Resume::Continue, 0);
+                }
+                task.state = State::Running;
+                lock(&task.set.history[variant]).leave(result);
+                self.go_on(stopped, 0)
             }
             State::Reaping(result, signal) => {
                 task.stopped = Some(stopped);
@@ -151,7 +177,10 @@ impl Tracer<'_> {
             .call()
             .and_then(CallArrival::row)
             .map(|row| row.mechanism);
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task
+            .stopped
+            .take()
+            .ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::ExecutingEach;
         if mechanism == Some(Mechanism::Exit) {
             let whole_process = task
@@ -183,7 +212,10 @@ impl Tracer<'_> {
     ) -> Result<(), Error> {
         let leads = self.leads();
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task
+            .stopped
+            .take()
+            .ok_or(Error::Unexpected("the thread is not stopped"))?;
         let row = task.call().and_then(CallArrival::row).copied();
         if leads {
             let may_signal = row.is_some_and(|row| row.flags & stretto_abi::table::MAY_SIGNAL != 0);
@@ -196,7 +228,7 @@ impl Tracer<'_> {
                 self.session
                     .post_followers(&set, &crate::mailbox::Decision::Agreed(value, None));
             }
-            return self.resume(stopped, Resume::Continue, 0);
+            return self.go_on(stopped, 0);
         }
         task.state = State::Running;
         if row.is_some_and(|row| row.mechanism == Mechanism::Munmap) {
@@ -209,7 +241,7 @@ impl Tracer<'_> {
             stopped.set_registers(&registers)?;
         }
         match signal {
-            None => self.resume(stopped, Resume::Continue, 0),
+            None => self.go_on(stopped, 0),
             Some(info) => self.inject(stopped, &info),
         }
     }
@@ -218,7 +250,10 @@ impl Tracer<'_> {
     pub(super) fn skip(&mut self, tid: i32, result: i64) -> Result<(), Error> {
         let variant = self.variant;
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task
+            .stopped
+            .take()
+            .ok_or(Error::Unexpected("the thread is not stopped"))?;
         let Some(call) = task.call() else {
             return Err(Error::Unexpected("the thread is in no call"));
         };
@@ -231,6 +266,6 @@ impl Tracer<'_> {
         stopped.set_registers(&registers)?;
         task.state = State::Running;
         lock(&task.set.history[variant]).leave(result);
-        self.resume(stopped, Resume::Continue, 0)
+        self.go_on(stopped, 0)
     }
 }

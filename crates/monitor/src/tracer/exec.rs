@@ -69,6 +69,8 @@ impl Tracer<'_> {
             .wrapping_mul(u64::from(self.task(tid)?.set.id) | 1);
         let mm = Rc::new(RefCell::new(Mm::new(self.variant, seed)));
         let leads = self.leads();
+        let process = self.task(tid)?.set.process;
+        self.end_turns(process);
         let task = self.task(tid)?;
         task.mm = mm;
         task.tgid = tid;

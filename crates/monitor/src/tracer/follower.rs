@@ -60,7 +60,7 @@ impl Tracer<'_> {
     }
 
     /// Writes the out-data into this variant's memory.
-    fn apply(&mut self, tid: i32, result: &LeaderResult) -> Result<(), Error> {
+    pub(super) fn apply(&mut self, tid: i32, result: &LeaderResult) -> Result<(), Error> {
         let Some(row) = result.call else {
             return Ok(());
         };
@@ -68,7 +68,10 @@ impl Tracer<'_> {
             return Ok(());
         }
         let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
-        let args = task.call().ok_or(Error::Unexpected("the thread is in no call"))?.args();
+        let args = task
+            .call()
+            .ok_or(Error::Unexpected("the thread is in no call"))?
+            .args();
         let mut memory = VariantMemory::new(Remote::new(tid));
         let mm = task.mm.borrow();
         semantics::apply(
@@ -93,8 +96,14 @@ impl Tracer<'_> {
         work: impl FnOnce(&mut Self, &mut RemoteCalls, &CallArrival) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
-        let arrival = task.current.clone().ok_or(Error::Unexpected("the thread has come to nothing"))?;
+        let stopped = task
+            .stopped
+            .take()
+            .ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let arrival = task
+            .current
+            .clone()
+            .ok_or(Error::Unexpected("the thread has come to nothing"))?;
         let crate::taskset::Arrival::Call(call) = &*arrival else {
             return Err(Error::Unexpected("the thread is in no call"));
         };
@@ -179,8 +188,14 @@ impl Tracer<'_> {
         signal: Option<SignalInfo>,
     ) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
-        let mut registers = task.call().ok_or(Error::Unexpected("the thread is in no call"))?.registers;
+        let stopped = task
+            .stopped
+            .take()
+            .ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let mut registers = task
+            .call()
+            .ok_or(Error::Unexpected("the thread is in no call"))?
+            .registers;
         registers.orig_rax = libc::SYS_wait4 as u64;
         set_arguments(
             &mut registers,
@@ -200,8 +215,14 @@ impl Tracer<'_> {
     ) -> Result<(), Error> {
         let variant = self.variant;
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
-        let mut registers = task.call().ok_or(Error::Unexpected("the thread is in no call"))?.registers;
+        let stopped = task
+            .stopped
+            .take()
+            .ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let mut registers = task
+            .call()
+            .ok_or(Error::Unexpected("the thread is in no call"))?
+            .registers;
         #[allow(clippy::cast_sign_loss)] // the register holds the same bits
         {
             registers.rax = ret as u64;
@@ -211,7 +232,7 @@ impl Tracer<'_> {
         task.state = State::Running;
         lock(&task.set.history[variant]).leave(ret);
         match signal {
-            None => self.resume(stopped, Resume::Continue, 0),
+            None => self.go_on(stopped, 0),
             Some(info) => self.inject(stopped, &info),
         }
     }

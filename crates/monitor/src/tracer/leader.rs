@@ -25,9 +25,13 @@ impl Tracer<'_> {
     /// Carries the call out for all.
     pub(super) fn execute(&mut self, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task
+            .stopped
+            .take()
+            .ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Executing;
-        self.resume(stopped, Resume::ToExit, 0)
+        self.resume(stopped, Resume::ToExit, 0)?;
+        self.give_up_turn(tid)
     }
 
     pub(super) fn leader_done(&mut self, stopped: Stopped) -> Result<(), Error> {
@@ -41,8 +45,14 @@ impl Tracer<'_> {
         }
         let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
         lock(&task.set.history[0]).leave(ret);
-        let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?;
-        let row = *call.row().ok_or(Error::Unexpected("the call is not described"))?;
+        let call = task
+            .call()
+            .ok_or(Error::Unexpected("the thread is in no call"))?;
+        let row = *call
+            .row()
+            .ok_or(Error::Unexpected("the call is not described"))?;
+        let chooses_cpus = row.mechanism == Mechanism::CpusChosen && ret == 0;
+        let args = call.args();
         let result = Arc::new(self.outcome(tid, call, &row, ret));
         let signal_may_follow = row.flags & MAY_SIGNAL != 0
             || matches!(
@@ -50,6 +60,9 @@ impl Tracer<'_> {
                 Ok(libc::EPIPE | libc::EFBIG | libc::EINTR)
             );
         let set = Arc::clone(&task.set);
+        if chooses_cpus {
+            self.note_chosen_cpus(tid, &args);
+        }
         let task = self.task(tid)?;
         if signal_may_follow {
             task.behind = Some(registers);
@@ -59,7 +72,7 @@ impl Tracer<'_> {
             self.session
                 .post_followers(&set, &Decision::Result(result, None));
         }
-        self.resume(stopped, Resume::Continue, 0)
+        self.go_on(stopped, 0)
     }
 
     /// Tells the followers how the held call ended, and which signal came with it.
@@ -78,8 +91,40 @@ impl Tracer<'_> {
         Ok(())
     }
 
+    /// A program that has not chosen its CPUs sees those that it would have without Stretto, not the one that
+    /// its variant was placed on.
+    fn show_native_cpus(&self, tid: i32, args: &[u64; 6], ret: i64) {
+        let asked = match i32::try_from(args[0]) {
+            Ok(0) | Err(_) => tid,
+            Ok(other) => other,
+        };
+        let chose = self.tasks.get(&asked).is_none_or(|task| task.chose_cpus);
+        if let (false, Ok(length)) = (chose, usize::try_from(ret)) {
+            let mut mask = self.session.cpus.clone();
+            mask.resize(length, 0);
+            let _ = Remote::new(tid).write(args[2], &mask);
+        }
+    }
+
+    /// Notes which threads have chosen their CPUs.
+    fn note_chosen_cpus(&mut self, tid: i32, args: &[u64; 6]) {
+        let target = match i32::try_from(args[0]) {
+            Ok(0) | Err(_) => tid,
+            Ok(other) => other,
+        };
+        if let Some(task) = self.tasks.get_mut(&target) {
+            task.chose_cpus = true;
+        }
+    }
+
     /// Everything that followers need to know of the leader's call.
-    fn outcome(&self, tid: i32, call: &CallArrival, row: &CallRow, ret: i64) -> LeaderResult {
+    pub(super) fn outcome(
+        &self,
+        tid: i32,
+        call: &CallArrival,
+        row: &CallRow,
+        ret: i64,
+    ) -> LeaderResult {
         let mut result = LeaderResult {
             ret,
             call: Some(*row),
@@ -87,6 +132,9 @@ impl Tracer<'_> {
         };
         let mut memory = VariantMemory::new(Remote::new(tid));
         let args = call.args();
+        if row.mechanism == Mechanism::CpusShown {
+            self.show_native_cpus(tid, &args, ret);
+        }
         let mut outputs = Outputs::default();
         let before = InputsBefore(&call.inputs);
         semantics::collect(

@@ -11,6 +11,7 @@ mod leader;
 mod mapping;
 mod signal;
 mod task;
+mod turns;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -29,6 +30,7 @@ use crate::rendezvous;
 use crate::session::{Ending, Session};
 use crate::taskset::TaskSet;
 use task::{State, Task};
+use turns::Turns;
 
 /// How long a tracer looks for the other variants' news before it sleeps. Sleeping costs a wake-up across CPUs
 /// (25-90 us measured on a virtual machine without halt polling), so looking for about as long is the
@@ -48,6 +50,8 @@ pub struct Tracer<'s> {
     by_set: HashMap<u32, i32>,
     /// Children that stopped before their parent told about them.
     strangers: HashMap<i32, Stopped>,
+    /// By process, for those with several threads.
+    turns: HashMap<u32, Turns>,
     dropped: bool,
     /// A tracee was resumed since the last wait: it needs the CPU now.
     resumed: bool,
@@ -65,6 +69,7 @@ impl<'s> Tracer<'s> {
             tasks: HashMap::new(),
             by_set: HashMap::new(),
             strangers: HashMap::new(),
+            turns: HashMap::new(),
             dropped: false,
             resumed: true,
             crowded,
@@ -200,6 +205,10 @@ impl<'s> Tracer<'s> {
             Stop::Fork => self.on_birth(stopped),
             Stop::Exec => self.on_exec(stopped),
             Stop::Group(_) => self.resume(stopped, Resume::Listen, 0),
+            Stop::Trap if matches!(self.task(tid)?.state, State::Newborn) => {
+                self.task(tid)?.state = State::Running;
+                self.go_on(stopped, 0)
+            }
             Stop::Trap | Stop::Exiting => self.resume(stopped, Resume::Continue, 0),
             Stop::Signal(signal) => self.on_signal(stopped, signal),
         }
@@ -224,7 +233,15 @@ impl<'s> Tracer<'s> {
                 }
                 return;
             }
-            Decision::Tick => return self.on_tick(),
+            Decision::Tick => {
+                self.on_tick();
+                let outcome = self.check_turns();
+                return self.settle(0, outcome);
+            }
+            Decision::Turn { process, set } => {
+                let outcome = self.follow_turn(process, set);
+                return self.settle(0, outcome);
+            }
             _ => {}
         }
         let Some(tid) = set.and_then(|set| self.by_set.get(&set.id).copied()) else {
@@ -241,17 +258,20 @@ impl<'s> Tracer<'s> {
             Decision::Refuse(errno) => self.skip(tid, -i64::from(errno)),
             Decision::Swallow => self.skip(tid, 0),
             Decision::Result(result, signal) => self.take_over(tid, &result, signal),
-            Decision::Interrupted(ret, info) => self.interrupt(tid, ret, &info),
+            Decision::Interrupted(ret, info, result) => {
+                self.apply(tid, &result)?;
+                self.interrupt(tid, ret, &info)
+            }
             Decision::SignalAtEntry(info) => self.signal_at_entry(tid, &info),
             Decision::Agreed(value, signal) => self.agreed(tid, value, signal),
             Decision::Forked(child, leader) => self.on_leader_forked(tid, child, leader),
             Decision::Image(image) => self.on_leader_image(tid, image),
             Decision::Fault => self.deliver_fault(tid),
             Decision::Timestamp(value) => self.deliver_timestamp(tid, value),
-            Decision::SignalAnywhere(info) => self.signal_anywhere(tid, &info),
+            Decision::SignalAnywhere(info, had_turn) => self.signal_anywhere(tid, &info, had_turn),
             Decision::SignalTaken => self.signal_taken(tid),
             Decision::Kill => self.kill(tid),
-            Decision::Drop | Decision::Recheck | Decision::Tick => Ok(()),
+            Decision::Drop | Decision::Recheck | Decision::Tick | Decision::Turn { .. } => Ok(()),
         }
     }
 
@@ -283,6 +303,17 @@ impl<'s> Tracer<'s> {
             return;
         };
         self.by_set.remove(&task.set.id);
+        let process = task.set.process;
+        if self
+            .tasks
+            .values()
+            .any(|other| other.set.process == process)
+        {
+            let outcome = self.end_turn(process, tid);
+            self.settle(tid, outcome);
+        } else {
+            self.end_turns(process);
+        }
         let last = task.set.set_dead(self.variant);
         let expected = matches!(task.state, State::Ending) || self.dropped;
         if self.leads() {

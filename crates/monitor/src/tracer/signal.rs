@@ -121,9 +121,17 @@ impl Tracer<'_> {
             State::Interrupted(ret) => {
                 task.state = State::Running;
                 let set = Arc::clone(&task.set);
+                let call = task
+                    .call()
+                    .ok_or(Error::Unexpected("the thread is in no call"))?
+                    .clone();
+                let row = *call
+                    .row()
+                    .ok_or(Error::Unexpected("the call is not described"))?;
+                let result = Arc::new(self.outcome(tid, &call, &row, -i64::from(libc::EINTR)));
                 self.session
-                    .post_followers(&set, &Decision::Interrupted(ret, info));
-                self.resume(stopped, Resume::Continue, signal)
+                    .post_followers(&set, &Decision::Interrupted(ret, info, result));
+                self.go_on(stopped, signal)
             }
             State::Held(_)
                 if task
@@ -167,7 +175,10 @@ impl Tracer<'_> {
     /// All variants took the same fault: the program's handler, or its end.
     pub(super) fn deliver_fault(&mut self, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task
+            .stopped
+            .take()
+            .ok_or(Error::Unexpected("the thread is not stopped"))?;
         let Some(Arrival::Fault { info, .. }) = task.current.as_deref() else {
             return Err(Error::Unexpected("the thread took no fault"));
         };
@@ -177,12 +188,15 @@ impl Tracer<'_> {
         } else {
             State::Ending
         };
-        self.resume(stopped, Resume::Continue, signal)
+        self.go_on(stopped, signal)
     }
 
     pub(super) fn deliver_timestamp(&mut self, tid: i32, value: u64) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task
+            .stopped
+            .take()
+            .ok_or(Error::Unexpected("the thread is not stopped"))?;
         let Some(Arrival::Timestamp { registers, length }) = task.current.as_deref() else {
             return Err(Error::Unexpected("the thread read no time stamp"));
         };
@@ -196,7 +210,7 @@ impl Tracer<'_> {
         registers.rip += length;
         stopped.set_registers(&registers)?;
         task.state = State::Running;
-        self.resume(stopped, Resume::Continue, 0)
+        self.go_on(stopped, 0)
     }
 
     /// Leader, at the entry of a call: the deferred signal whose time has come.
@@ -226,9 +240,17 @@ impl Tracer<'_> {
     /// Undoes the entry of a call and delivers the signal; the call comes again behind the handler.
     pub(super) fn signal_at_entry(&mut self, tid: i32, info: &SignalInfo) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task
+            .stopped
+            .take()
+            .ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Running;
-        undo_entry(&stopped, task.call().ok_or(Error::Unexpected("the thread is in no call"))?.registers)?;
+        undo_entry(
+            &stopped,
+            task.call()
+                .ok_or(Error::Unexpected("the thread is in no call"))?
+                .registers,
+        )?;
         self.inject(stopped, info)
     }
 
@@ -238,8 +260,13 @@ impl Tracer<'_> {
     pub(super) fn interrupt(&mut self, tid: i32, ret: i64, info: &SignalInfo) -> Result<(), Error> {
         let table = self.table;
         let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
-        let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?;
+        let stopped = task
+            .stopped
+            .take()
+            .ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let call = task
+            .call()
+            .ok_or(Error::Unexpected("the thread is in no call"))?;
         let original = call.registers;
         let mut waiting = original;
         let mask = call.row().map_or(0, |row| match row.mechanism {
@@ -272,7 +299,7 @@ impl Tracer<'_> {
             ..original
         })?;
         stopped.set_signal_info(info)?;
-        self.resume(stopped, Resume::Continue, info.signal())
+        self.go_on(stopped, info.signal())
     }
 
     /// Sends a signal to a stopped thread and delivers it with the leader's details.
@@ -283,7 +310,7 @@ impl Tracer<'_> {
         stopped.resume(Resume::Continue, 0)?;
         let stopped = self.until_signal(tid, info.signal())?;
         stopped.set_signal_info(info)?;
-        self.resume(stopped, Resume::Continue, info.signal())
+        self.go_on(stopped, info.signal())
     }
 
     /// Runs a thread until `signal` is about to be delivered to it; other signals are put off (leader) or
@@ -347,6 +374,7 @@ impl Tracer<'_> {
     fn signal_everywhere(&mut self, stopped: Stopped) -> Result<(), Error> {
         let tid = stopped.tid();
         let followers = self.session.followers().count();
+        let had_turn = self.has_turn(tid);
         let task = self.task(tid)?;
         let Some((info, _)) = task.deferred.pop_front() else {
             return self.resume(stopped, Resume::Continue, 0);
@@ -361,7 +389,7 @@ impl Tracer<'_> {
         task.stopped = Some(stopped);
         let set = Arc::clone(&task.set);
         self.session
-            .post_followers(&set, &Decision::SignalAnywhere(info));
+            .post_followers(&set, &Decision::SignalAnywhere(info, had_turn));
         if followers == 0 {
             self.signal_taken(tid)
         } else {
@@ -375,15 +403,24 @@ impl Tracer<'_> {
         let State::Signalling(info) = task.state.clone() else {
             return Ok(());
         };
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task
+            .stopped
+            .take()
+            .ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Running;
         stopped.set_signal_info(&info)?;
-        self.resume(stopped, Resume::Continue, info.signal())
+        self.go_on(stopped, info.signal())
     }
 
     /// Follower: takes a signal in its own code, or before the call that it has come to.
-    pub(super) fn signal_anywhere(&mut self, tid: i32, info: &SignalInfo) -> Result<(), Error> {
+    pub(super) fn signal_anywhere(
+        &mut self,
+        tid: i32,
+        info: &SignalInfo,
+        had_turn: bool,
+    ) -> Result<(), Error> {
         let variant = self.variant;
+        let waiting = self.cut_turn(tid, had_turn);
         let task = self.task(tid)?;
         let set = Arc::clone(&task.set);
         if let Some(stopped) = task.stopped.take() {
@@ -393,12 +430,14 @@ impl Tracer<'_> {
                 undo_entry(&stopped, call.registers)?;
             }
             self.inject(stopped, info)?;
+        } else if let Some(stopped) = waiting {
+            self.inject(stopped, info)?;
         } else {
             let tgid = task.tgid;
             kill_thread(tgid, tid, info.signal())?;
             let stopped = self.until_signal(tid, info.signal())?;
             stopped.set_signal_info(info)?;
-            self.resume(stopped, Resume::Continue, info.signal())?;
+            self.go_on(stopped, info.signal())?;
         }
         let taken = set.taken.fetch_add(1, Ordering::AcqRel) + 1;
         if taken as usize >= self.session.followers().count() {

@@ -15,6 +15,8 @@ use crate::taskset::{Arrival, CallArrival, TaskSet};
 /// Where a task is between two stops.
 #[derive(Clone, Debug)]
 pub enum State {
+    /// Has not run yet.
+    Newborn,
     /// Runs its own code; the next stop is a call, a signal or a fault.
     Running,
     /// Stopped at a rendezvous.
@@ -23,6 +25,8 @@ pub enum State {
     Executing,
     /// Carries out a call that every variant carries out.
     ExecutingEach,
+    /// Carries out a call at its own pace, without the turn among the threads of its process.
+    ExecutingLocal,
     /// Stopped behind such a call, until all agree.
     Finished,
     /// Leader: a signal took it out of its call; the call restarts or a handler runs.
@@ -76,6 +80,8 @@ pub struct Task {
     pub behind: Option<Registers>,
     pub birth: Birth,
     pub exec: Exec,
+    /// Leader: it has called sched_setaffinity, or its parent had.
+    pub chose_cpus: bool,
 }
 
 impl Task {
@@ -86,7 +92,7 @@ impl Task {
             set,
             tid,
             tgid,
-            state: State::Running,
+            state: State::Newborn,
             stopped: None,
             current: None,
             mm,
@@ -94,6 +100,7 @@ impl Task {
             behind: None,
             birth: Birth::default(),
             exec: Exec::default(),
+            chose_cpus: false,
         }
     }
 
