@@ -52,6 +52,8 @@ pub enum Decision {
     Turn { process: u32, set: u32 },
     /// Time has passed.
     Tick,
+    /// Tell where every thread is.
+    Dump,
 }
 
 /// One message: the set it is about, and what to do.

@@ -210,6 +210,11 @@ fn watch(session: &Session, set: &TaskSet, forwarder: &Forwarder) {
                 mailbox.post(None, Decision::Tick);
             }
         }
+        News::Dump => {
+            for mailbox in &session.mailboxes {
+                mailbox.post(None, Decision::Dump);
+            }
+        }
         News::Woken => {}
     }
 }

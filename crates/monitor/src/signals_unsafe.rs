@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// Signals that are forwarded when a process sends them.
-const FORWARDED: [i32; 7] = [
+const FORWARDED: [i32; 8] = [
     libc::SIGTERM,
     libc::SIGHUP,
     libc::SIGINT,
@@ -12,7 +12,11 @@ const FORWARDED: [i32; 7] = [
     libc::SIGUSR1,
     libc::SIGUSR2,
     libc::SIGWINCH,
+    DUMP,
 ];
+
+/// Asks Stretto itself where every thread of every variant is.
+const DUMP: i32 = libc::SIGPWR;
 
 /// While it lives, the calling thread's forwarded signals are read from a descriptor.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ const STOPS: [i32; 3] = [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
 pub enum News {
     /// A process sent this signal.
     Signal(i32),
+    /// A person wants to know where everything is.
+    Dump,
     /// [`Forwarder::waker`] was written to.
     Woken,
     /// Time has passed.
@@ -110,7 +116,10 @@ impl Forwarder {
         let got = unsafe { libc::read(self.signals.as_raw_fd(), (&raw mut info).cast(), size) };
         // The terminal's own signals (si_code SI_KERNEL) reach the program directly: it is in the same group.
         if got == size.cast_signed() && info.ssi_code != libc::SI_KERNEL {
-            return News::Signal(info.ssi_signo.cast_signed());
+            return match info.ssi_signo.cast_signed() {
+                DUMP => News::Dump,
+                signal => News::Signal(signal),
+            };
         }
         News::Nothing
     }

@@ -78,9 +78,11 @@ impl Tracer<'_> {
     /// Tells the followers how the held call ended, and which signal came with it.
     pub(super) fn release(&mut self, tid: i32, signal: Option<SignalInfo>) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let State::Held(held) = std::mem::replace(&mut task.state, State::Running) else {
+        let State::Held(held) = &task.state else {
             return Ok(());
         };
+        let held = held.clone();
+        task.state = State::Running;
         task.behind = None;
         let set = Arc::clone(&task.set);
         let decision = match held {

@@ -5,6 +5,7 @@
 
 mod birth;
 mod call;
+mod dump;
 mod exec;
 mod follower;
 mod leader;
@@ -238,6 +239,7 @@ impl<'s> Tracer<'s> {
                 let outcome = self.check_turns();
                 return self.settle(0, outcome);
             }
+            Decision::Dump => return self.dump(),
             Decision::Turn { process, set } => {
                 let outcome = self.follow_turn(process, set);
                 return self.settle(0, outcome);
@@ -271,7 +273,11 @@ impl<'s> Tracer<'s> {
             Decision::SignalAnywhere(info, had_turn) => self.signal_anywhere(tid, &info, had_turn),
             Decision::SignalTaken => self.signal_taken(tid),
             Decision::Kill => self.kill(tid),
-            Decision::Drop | Decision::Recheck | Decision::Tick | Decision::Turn { .. } => Ok(()),
+            Decision::Drop
+            | Decision::Recheck
+            | Decision::Tick
+            | Decision::Dump
+            | Decision::Turn { .. } => Ok(()),
         }
     }
 

@@ -40,6 +40,18 @@ pub struct Turns {
     cut: Vec<u32>,
 }
 
+impl std::fmt::Display for Turns {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let holders: Vec<i32> = self.holders.iter().map(|(tid, _)| *tid).collect();
+        let ready: Vec<u32> = self.ready.iter().map(|ready| ready.set).collect();
+        write!(
+            to,
+            "running {holders:?}, ready sets {ready:?}, to come {:?}, cut {:?}",
+            self.order, self.cut
+        )
+    }
+}
+
 impl Turns {
     fn give_up(&mut self, tid: i32) {
         self.holders.retain(|(holder, _)| *holder != tid);

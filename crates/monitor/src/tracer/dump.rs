@@ -1,0 +1,82 @@
+//! Where every thread of a variant is, for people who wonder why nothing goes on.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use super::Tracer;
+
+/// Calls shown of each thread.
+const LAST: usize = 8;
+
+impl Tracer<'_> {
+    /// Writes one line a thread to standard error, all at once.
+    pub(super) fn dump(&self) {
+        let mut text = String::new();
+        let mut tasks: Vec<_> = self.tasks.values().collect();
+        tasks.sort_by_key(|task| task.set.id);
+        for task in tasks {
+            let call = task.call().map_or_else(
+                || "no call".to_owned(),
+                |call| {
+                    let row = self.table.by_number(call.nr());
+                    row.map_or_else(
+                        || call.nr().to_string(),
+                        |row| self.table.string(row.name).to_owned(),
+                    )
+                },
+            );
+            let at = if task.stopped.is_some() {
+                "stopped"
+            } else {
+                "on its way"
+            };
+            let mut state = format!("{:?}", task.state);
+            state.truncate(state.find(['(', '{', ' ']).unwrap_or(state.len()));
+            let meeting = crate::lock(&task.set.meeting);
+            let came: Vec<usize> = (0..self.session.config.variants)
+                .filter(|&variant| meeting.arrivals[variant].is_some())
+                .collect();
+            let _ = writeln!(
+                text,
+                "stretto: variant {} set {} process {} thread {}: {state}, {at}, last call {call}, {} signals put off, \
+                 arrived {came:?}, collecting results {}",
+                self.variant,
+                task.set.id,
+                task.set.process,
+                task.tid,
+                task.deferred.len(),
+                meeting.each.is_some(),
+            );
+        }
+        for task in self.tasks.values() {
+            for entry in task
+                .set
+                .history_of(self.variant)
+                .iter()
+                .rev()
+                .take(LAST)
+                .rev()
+            {
+                let _ = writeln!(
+                    text,
+                    "stretto: variant {} set {}: {} {:x?} = {:?}",
+                    self.variant,
+                    task.set.id,
+                    self.table
+                        .by_number(entry.nr)
+                        .map_or("?", |row| self.table.string(row.name)),
+                    entry.args,
+                    entry.result
+                );
+            }
+        }
+        for (process, turns) in &self.turns {
+            let _ = writeln!(
+                text,
+                "stretto: variant {} process {process}: {turns}",
+                self.variant
+            );
+        }
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}
