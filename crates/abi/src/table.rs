@@ -344,11 +344,7 @@ impl<'t> Table<'t> {
         if at > bytes.len() {
             return Err(TableError::Size);
         }
-        Ok(Self {
-            bytes,
-            start,
-            count,
-        })
+        Ok(Self { bytes, start, count })
     }
 
     fn record(&self, section: usize, index: u32) -> Option<usize> {
@@ -409,10 +405,7 @@ impl<'t> Table<'t> {
     /// The sub-command of `parent` that `value` selects.
     #[must_use]
     pub fn sub_call(&self, parent: &CallRow, value: u64) -> Option<CallRow> {
-        let (mut low, mut high) = (
-            parent.sub_first,
-            parent.sub_first.checked_add(parent.sub_count)?,
-        );
+        let (mut low, mut high) = (parent.sub_first, parent.sub_first.checked_add(parent.sub_count)?);
         while low < high {
             let middle = low + (high - low) / 2;
             let at = self.record(2, middle)?;
@@ -466,37 +459,18 @@ impl<'t> Table<'t> {
     #[must_use]
     pub fn expr(&self, index: u32) -> Option<Expr> {
         let at = self.record(6, index)?;
-        let (op, a, b) = (
-            u32_at(self.bytes, at),
-            u32_at(self.bytes, at + 4),
-            u64_at(self.bytes, at + 8),
-        );
+        let (op, a, b) = (u32_at(self.bytes, at), u32_at(self.bytes, at + 4), u64_at(self.bytes, at + 8));
         #[allow(clippy::cast_possible_truncation)]
         // a second operand that is an index or width is small
         let small = b as u32;
         Some(match op {
             0 => Expr::Const(b),
-            1 => Expr::Arg {
-                arg: a,
-                width: small,
-            },
+            1 => Expr::Arg { arg: a, width: small },
             2 => Expr::Ret,
-            3 => Expr::Deref {
-                arg: a,
-                width: small,
-            },
-            4 => Expr::DerefBefore {
-                arg: a,
-                width: small,
-            },
-            5 => Expr::Field {
-                offset: a,
-                width: small,
-            },
-            6 => Expr::FieldBefore {
-                offset: a,
-                width: small,
-            },
+            3 => Expr::Deref { arg: a, width: small },
+            4 => Expr::DerefBefore { arg: a, width: small },
+            5 => Expr::Field { offset: a, width: small },
+            6 => Expr::FieldBefore { offset: a, width: small },
             7 => Expr::Mul(a, small),
             8 => Expr::Min(a, small),
             9 => Expr::Add(a, small),
@@ -515,10 +489,7 @@ impl<'t> Table<'t> {
             return "";
         };
         let tail = &self.bytes[at..self.start[7] + self.count[7]];
-        let end = tail
-            .iter()
-            .position(|&byte| byte == 0)
-            .unwrap_or(tail.len());
+        let end = tail.iter().position(|&byte| byte == 0).unwrap_or(tail.len());
         core::str::from_utf8(&tail[..end]).unwrap_or("")
     }
 }

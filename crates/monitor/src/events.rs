@@ -25,9 +25,7 @@ pub struct Events {
 
 impl std::fmt::Debug for Events {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Events")
-            .field("start", &self.start)
-            .finish_non_exhaustive()
+        f.debug_struct("Events").field("start", &self.start).finish_non_exhaustive()
     }
 }
 
@@ -38,9 +36,7 @@ impl Events {
     /// If the file can't be opened for appending.
     pub fn new(log: Option<&std::path::Path>, listener: Option<Listener>) -> std::io::Result<Self> {
         let log = match log {
-            Some(path) => Some(Mutex::new(
-                File::options().create(true).append(true).open(path)?,
-            )),
+            Some(path) => Some(Mutex::new(File::options().create(true).append(true).open(path)?)),
             None => None,
         };
         Ok(Self {

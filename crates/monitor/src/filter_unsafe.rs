@@ -9,12 +9,7 @@ const RET_ERRNO: u32 = 0x0005_0000;
 
 #[allow(clippy::cast_possible_truncation)] // opcodes fit in 16 bits
 const fn statement(code: u32, value: u32) -> libc::sock_filter {
-    libc::sock_filter {
-        code: code as u16,
-        jt: 0,
-        jf: 0,
-        k: value,
-    }
+    libc::sock_filter { code: code as u16, jt: 0, jf: 0, k: value }
 }
 
 /// 32-bit entry (int 0x80, sysenter) has other numbers and other structures: it is answered ENOSYS by the
@@ -38,27 +33,15 @@ static PROGRAM: [libc::sock_filter; 4] = [
 /// What the kernel answers.
 pub fn install() -> io::Result<()> {
     #[allow(clippy::cast_possible_truncation)] // four instructions
-    let program = libc::sock_fprog {
-        len: PROGRAM.len() as u16,
-        filter: PROGRAM.as_ptr().cast_mut(),
-    };
+    let program = libc::sock_fprog { len: PROGRAM.len() as u16, filter: PROGRAM.as_ptr().cast_mut() };
     // SAFETY: `program` describes a static array that the kernel copies.
     let load = || unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            1u32, /* SET_MODE_FILTER */
-            0u32,
-            &raw const program,
-        )
+        libc::syscall(libc::SYS_seccomp, 1u32 /* SET_MODE_FILTER */, 0u32, &raw const program)
     };
     if load() == 0 {
         return Ok(());
     }
     // SAFETY: no pointers.
     unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    if load() == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if load() == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -35,11 +35,7 @@ impl Sink for Collector {
 }
 
 /// Appends what `read` gives, in steps: a length that a program made up must not cost its size in memory.
-fn append(
-    bytes: &mut Vec<u8>,
-    length: usize,
-    read: &mut dyn FnMut(usize, &mut [u8]) -> usize,
-) -> usize {
+fn append(bytes: &mut Vec<u8>, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize) -> usize {
     const STEP: usize = 1 << 20;
     let start = bytes.len();
     let mut done = 0;

@@ -19,12 +19,7 @@ impl VariantMemory {
     /// Nothing is remembered yet.
     #[must_use]
     pub fn new(remote: Remote) -> Self {
-        Self {
-            remote,
-            start: 0,
-            length: 0,
-            window: [0; WINDOW],
-        }
+        Self { remote, start: 0, length: 0, window: [0; WINDOW] }
     }
 
     fn remembered(&self, address: u64, length: usize) -> Option<&[u8]> {

@@ -57,11 +57,7 @@ pub fn find(name: &[u8], search: &[u8]) -> Result<PathBuf, ProgramError> {
         return Err(failure);
     }
     for folder in search.split(|&byte| byte == b':') {
-        let folder = if folder.is_empty() {
-            Path::new(".")
-        } else {
-            Path::new(OsStr::from_bytes(folder))
-        };
+        let folder = if folder.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(folder)) };
         let path = folder.join(given);
         match check(&path) {
             Ok(()) => return Ok(path),

@@ -37,15 +37,9 @@ pub fn recheck(session: &Session, set: &Arc<TaskSet>) {
 pub fn check_lag(session: &Session, set: &Arc<TaskSet>) {
     let mut meeting = lock(&set.meeting);
     let limit = session.config.timeout;
-    let late = limit > 0.0
-        && meeting
-            .since
-            .is_some_and(|since| since.elapsed().as_secs_f64() > limit);
+    let late = limit > 0.0 && meeting.since.is_some_and(|since| since.elapsed().as_secs_f64() > limit);
     if late && meeting.arrivals.iter().any(Option::is_some) {
-        let odd = session
-            .active()
-            .filter(|&variant| meeting.arrivals[variant].is_none())
-            .collect();
+        let odd = session.active().filter(|&variant| meeting.arrivals[variant].is_none()).collect();
         meeting.since = None;
         react(session, set, &meeting, Kind::Timeout, odd);
         conclude(session, set, &mut meeting);
@@ -56,21 +50,14 @@ fn conclude(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting) {
     loop {
         let present: Vec<(usize, Arc<Arrival>)> = session
             .active()
-            .map_while(|variant| {
-                meeting.arrivals[variant]
-                    .clone()
-                    .map(|arrival| (variant, arrival))
-            })
+            .map_while(|variant| meeting.arrivals[variant].clone().map(|arrival| (variant, arrival)))
             .collect();
         if present.is_empty() || present.len() != session.active().count() {
             return;
         }
         let leader = &present[0].1;
-        let odd: Vec<usize> = present
-            .iter()
-            .filter(|(_, other)| !agree(leader, other))
-            .map(|(variant, _)| *variant)
-            .collect();
+        let odd: Vec<usize> =
+            present.iter().filter(|(_, other)| !agree(leader, other)).map(|(variant, _)| *variant).collect();
         if odd.is_empty() {
             meeting.arrivals = Default::default();
             meeting.since = None;
@@ -90,8 +77,7 @@ fn agree(leader: &Arrival, other: &Arrival) -> bool {
         (Arrival::Call(leader), Arrival::Call(other)) => {
             leader.nr() == other.nr()
                 && same_meaning(leader, other)
-                && stretto_semantics::first_difference(&leader.inputs.bytes, &other.inputs.bytes)
-                    .is_none()
+                && stretto_semantics::first_difference(&leader.inputs.bytes, &other.inputs.bytes).is_none()
         }
         (Arrival::Fault { info: leader, .. }, Arrival::Fault { info: other, .. }) => {
             leader.signal() == other.signal() && leader.code() == other.code()
@@ -115,13 +101,7 @@ fn same_meaning(leader: &CallArrival, other: &CallArrival) -> bool {
 }
 
 /// Reports, and drops the odd variants if the policy allows to go on. False: the run ends.
-fn react(
-    session: &Session,
-    set: &Arc<TaskSet>,
-    meeting: &Meeting,
-    kind: Kind,
-    odd: Vec<usize>,
-) -> bool {
+fn react(session: &Session, set: &Arc<TaskSet>, meeting: &Meeting, kind: Kind, odd: Vec<usize>) -> bool {
     use crate::config::Reaction;
     divergence::report(session, set, meeting, kind, &odd);
     let followers_only = !odd.contains(&0);
@@ -158,10 +138,7 @@ fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: 
             return session.post_all(set, &Decision::Timestamp(crate::clock_unsafe::timestamp()));
         }
     };
-    session
-        .statistics
-        .calls
-        .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    session.statistics.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     if let Some(info) = call.deliver {
         return session.post_all(set, &Decision::SignalAtEntry(info));
     }
@@ -175,20 +152,13 @@ fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: 
     match (row.who, row.mechanism) {
         (Who::Refused, _) => {
             crate::warnings::refused(session, call, row);
-            session.post_all(
-                set,
-                &Decision::Refuse(i32::try_from(row.errno).unwrap_or(libc::ENOSYS)),
-            );
+            session.post_all(set, &Decision::Refuse(i32::try_from(row.errno).unwrap_or(libc::ENOSYS)));
         }
         (_, Mechanism::Swallow) => session.post_all(set, &Decision::Swallow),
         // The leader's address decides where followers map; its signal decides when they wake.
         (
             _,
-            Mechanism::Mmap
-            | Mechanism::Mremap
-            | Mechanism::Brk
-            | Mechanism::SigSuspend
-            | Mechanism::Restart,
+            Mechanism::Mmap | Mechanism::Mremap | Mechanism::Brk | Mechanism::SigSuspend | Mechanism::Restart,
         )
         | (Who::Leader, _) => session.post(0, set, Decision::Execute),
         (Who::Each | Who::Local, _) => {

@@ -47,11 +47,7 @@ pub struct Report {
 
 impl Report {
     fn failed(code: i32, message: String) -> Self {
-        Self {
-            outcome: Outcome::Failed(code, message),
-            divergences: Vec::new(),
-            statistics: "{}".to_owned(),
-        }
+        Self { outcome: Outcome::Failed(code, message), divergences: Vec::new(), statistics: "{}".to_owned() }
     }
 
     /// The exit code to pass on.
@@ -88,16 +84,9 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
         }
     };
     let session = Session::new(config, events, signals_unsafe::random());
-    let command: Vec<_> = session
-        .config
-        .argv
-        .iter()
-        .map(|word| String::from_utf8_lossy(word).into_owned())
-        .collect();
-    session.events.event(
-        "start",
-        json!({"command": command, "variants": session.config.variants}),
-    );
+    let command: Vec<_> =
+        session.config.argv.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    session.events.event("start", json!({"command": command, "variants": session.config.variants}));
     let forwarder = match Forwarder::new() {
         Ok(forwarder) => forwarder,
         Err(error) => {
@@ -134,11 +123,8 @@ fn launches(config: &Config) -> Result<Vec<Launch>, program::ProgramError> {
     let name = config.argv.first().map_or(&b""[..], Vec::as_slice);
     (0..config.variants)
         .map(|variant| {
-            let own = config
-                .variant_paths
-                .iter()
-                .find(|(of, _)| *of == variant)
-                .map(|(_, path)| path.as_slice());
+            let own =
+                config.variant_paths.iter().find(|(of, _)| *of == variant).map(|(_, path)| path.as_slice());
             let path = program::find(own.unwrap_or(name), search)?;
             let mut launch = Launch::new(path.as_os_str().as_bytes(), &config.argv, &config.env);
             launch.follower = variant != 0;
@@ -160,15 +146,13 @@ fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch)
     };
     if let Err(error) = seize(child.pid) {
         let hint = match error {
-            Error::Os {
-                errno: libc::EPERM, ..
-            } => " (ptrace is forbidden here; see `stretto doctor`)",
+            Error::Os { errno: libc::EPERM, .. } => " (ptrace is forbidden here; see `stretto doctor`)",
             _ => "",
         };
         return session.fail(format!("variant {variant} can't be traced: {error}{hint}"));
     }
-    let crowded = session.config.variants > spawn_unsafe::cpus().len().max(1)
-        || session.config.variants > online();
+    let crowded =
+        session.config.variants > spawn_unsafe::cpus().len().max(1) || session.config.variants > online();
     let mut tracer = Tracer::new(session, table, variant, crowded);
     tracer.adopt_root(set, child.pid);
     if child.go().is_err() {
@@ -181,11 +165,7 @@ fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch)
 /// How many CPUs there are in all: the tracer itself may be bound to one.
 fn online() -> usize {
     std::fs::read_to_string("/proc/cpuinfo")
-        .map(|text| {
-            text.lines()
-                .filter(|line| line.starts_with("processor"))
-                .count()
-        })
+        .map(|text| text.lines().filter(|line| line.starts_with("processor")).count())
         .unwrap_or(1)
 }
 
@@ -198,10 +178,7 @@ fn watch(session: &Session, set: &TaskSet, forwarder: &Forwarder) {
             let leader = set.tid(0);
             if leader != 0 && !set.leader_gone.load(Ordering::Acquire) {
                 signals_unsafe::send(leader, signal);
-            } else if matches!(
-                signal,
-                libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT
-            ) {
+            } else if matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT) {
                 session.kill_all();
             }
         }
@@ -227,11 +204,7 @@ fn conclude(session: &Session) -> Report {
     let outcome = if let Some(message) = failure {
         Outcome::Failed(if errno == libc::ENOEXEC { 126 } else { FAILED }, message)
     } else if errno != 0 {
-        let name = session
-            .config
-            .argv
-            .first()
-            .map(|word| String::from_utf8_lossy(word).into_owned());
+        let name = session.config.argv.first().map(|word| String::from_utf8_lossy(word).into_owned());
         let error = std::io::Error::from_raw_os_error(errno);
         let code = if errno == libc::ENOENT { 127 } else { 126 };
         Outcome::Failed(code, format!("{}: {error}", name.unwrap_or_default()))
@@ -248,10 +221,8 @@ fn conclude(session: &Session) -> Report {
             None => Outcome::Failed(FAILED, "the program vanished".to_owned()),
         }
     };
-    let phases: Vec<_> = lock(&session.phases)
-        .iter()
-        .map(|(name, ms)| json!({"name": name, "ms": ms}))
-        .collect();
+    let phases: Vec<_> =
+        lock(&session.phases).iter().map(|(name, ms)| json!({"name": name, "ms": ms})).collect();
     let statistics = json!({
         "calls": session.statistics.calls.load(Ordering::Relaxed),
         "signals": session.statistics.signals.load(Ordering::Relaxed),
@@ -260,13 +231,6 @@ fn conclude(session: &Session) -> Report {
         "phases": phases,
         "warnings": session.events.warnings(),
     });
-    session.events.event(
-        "end",
-        json!({"outcome": format!("{outcome:?}"), "statistics": &statistics}),
-    );
-    Report {
-        outcome,
-        divergences,
-        statistics: statistics.to_string(),
-    }
+    session.events.event("end", json!({"outcome": format!("{outcome:?}"), "statistics": &statistics}));
+    Report { outcome, divergences, statistics: statistics.to_string() }
 }

@@ -57,8 +57,7 @@ impl Forwarder {
                 libc::sigaddset(&raw mut set, signal);
             }
             libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, &raw mut old_mask);
-            let signals =
-                libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+            let signals = libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
             let wake = libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK);
             if signals < 0 || wake < 0 {
                 let error = io::Error::last_os_error();
@@ -90,16 +89,8 @@ impl Forwarder {
     #[must_use]
     pub fn wait(&self, milliseconds: i32) -> News {
         let mut fds = [
-            libc::pollfd {
-                fd: self.signals.as_raw_fd(),
-                events: libc::POLLIN,
-                revents: 0,
-            },
-            libc::pollfd {
-                fd: self.wake.as_raw_fd(),
-                events: libc::POLLIN,
-                revents: 0,
-            },
+            libc::pollfd { fd: self.signals.as_raw_fd(), events: libc::POLLIN, revents: 0 },
+            libc::pollfd { fd: self.wake.as_raw_fd(), events: libc::POLLIN, revents: 0 },
         ];
         // SAFETY: `fds` is a live array of two.
         unsafe { libc::poll(fds.as_mut_ptr(), 2, milliseconds) };
@@ -132,11 +123,7 @@ impl Drop for Forwarder {
             for (signal, old) in STOPS.iter().zip(&self.old_stops) {
                 libc::sigaction(*signal, old, std::ptr::null_mut());
             }
-            libc::pthread_sigmask(
-                libc::SIG_SETMASK,
-                &raw const self.old_mask,
-                std::ptr::null_mut(),
-            );
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.old_mask, std::ptr::null_mut());
         }
     }
 }

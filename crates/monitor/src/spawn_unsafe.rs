@@ -56,18 +56,10 @@ impl Launch {
         }
         // SAFETY: pipe2 has just given these descriptors to us alone.
         let (wait, go) = unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) };
-        let argv: Vec<*const libc::c_char> = self
-            .argv
-            .iter()
-            .map(|word| word.as_ptr())
-            .chain([std::ptr::null()])
-            .collect();
-        let env: Vec<*const libc::c_char> = self
-            .env
-            .iter()
-            .map(|word| word.as_ptr())
-            .chain([std::ptr::null()])
-            .collect();
+        let argv: Vec<*const libc::c_char> =
+            self.argv.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect();
+        let env: Vec<*const libc::c_char> =
+            self.env.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect();
         // SAFETY: the child makes only async-signal-safe calls until exec or _exit.
         let pid = unsafe { libc::fork() };
         if pid < 0 {
@@ -77,11 +69,7 @@ impl Launch {
             // SAFETY: this is the child; every pointer was made before the fork and lives in its copy.
             unsafe { self.child(wait.as_raw_fd(), go.as_raw_fd(), &argv, &env) }
         }
-        Ok(Child {
-            pid,
-            go,
-            gone_on: Cell::new(false),
-        })
+        Ok(Child { pid, go, gone_on: Cell::new(false) })
     }
 
     /// # Safety
@@ -180,14 +168,7 @@ pub fn pin_thread(cpu: usize) {
 pub fn affinity() -> Vec<u8> {
     let mut mask = vec![0u8; size_of::<libc::cpu_set_t>()];
     // SAFETY: the kernel writes at most `mask.len()` bytes, which are as many as the set has.
-    let got = unsafe {
-        libc::syscall(
-            libc::SYS_sched_getaffinity,
-            0,
-            mask.len(),
-            mask.as_mut_ptr(),
-        )
-    };
+    let got = unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, mask.len(), mask.as_mut_ptr()) };
     mask.truncate(usize::try_from(got).unwrap_or(0));
     mask
 }
@@ -199,8 +180,6 @@ pub fn cpus() -> Vec<usize> {
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
         libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set);
-        (0..libc::CPU_SETSIZE as usize)
-            .filter(|&cpu| libc::CPU_ISSET(cpu, &set))
-            .collect()
+        (0..libc::CPU_SETSIZE as usize).filter(|&cpu| libc::CPU_ISSET(cpu, &set)).collect()
     }
 }

@@ -109,11 +109,7 @@ impl History {
         if self.0.len() == HISTORY {
             self.0.pop_front();
         }
-        self.0.push_back(HistoryEntry {
-            nr,
-            args,
-            result: None,
-        });
+        self.0.push_back(HistoryEntry { nr, args, result: None });
     }
 
     /// Notes its result.
@@ -186,17 +182,13 @@ impl TaskSet {
     /// Names the thread in `variant`.
     pub fn set_tid(&self, variant: usize, tid: i32) {
         self.tids[variant].store(tid, std::sync::atomic::Ordering::Release);
-        self.alive
-            .fetch_or(1 << variant, std::sync::atomic::Ordering::AcqRel);
+        self.alive.fetch_or(1 << variant, std::sync::atomic::Ordering::AcqRel);
     }
 
     /// Notes that the thread in `variant` has ended; true if no variant has one any more.
     pub fn set_dead(&self, variant: usize) -> bool {
         let bit = 1 << variant;
-        self.alive
-            .fetch_and(!bit, std::sync::atomic::Ordering::AcqRel)
-            & !bit
-            == 0
+        self.alive.fetch_and(!bit, std::sync::atomic::Ordering::AcqRel) & !bit == 0
     }
 
     /// The calls of `variant` so far.

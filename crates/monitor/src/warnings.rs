@@ -10,27 +10,17 @@ pub fn unknown(session: &Session, call: &CallArrival, meaning: &Meaning) -> i32 
     let site = call.registers.rip.wrapping_sub(2);
     match meaning {
         Meaning::UnknownCommand(parent, value) => {
-            let name = session
-                .table()
-                .map_or_else(String::new, |table| table.string(parent.name).to_owned());
+            let name = session.table().map_or_else(String::new, |table| table.string(parent.name).to_owned());
             let message = format!(
                 "{name}: sub-command {value:#x} is not described (called at {site:#x}); it got an error"
             );
-            session
-                .events
-                .warn("unknown-subcommand", &format!("{name} {value}"), &message);
-            i32::try_from(parent.errno)
-                .ok()
-                .filter(|&errno| errno != 0)
-                .unwrap_or(libc::EINVAL)
+            session.events.warn("unknown-subcommand", &format!("{name} {value}"), &message);
+            i32::try_from(parent.errno).ok().filter(|&errno| errno != 0).unwrap_or(libc::EINVAL)
         }
         _ => {
             let nr = call.nr();
-            let message =
-                format!("system call {nr} is not described (called at {site:#x}); it got ENOSYS");
-            session
-                .events
-                .warn("unknown-call", &nr.to_string(), &message);
+            let message = format!("system call {nr} is not described (called at {site:#x}); it got ENOSYS");
+            session.events.warn("unknown-call", &nr.to_string(), &message);
             libc::ENOSYS
         }
     }

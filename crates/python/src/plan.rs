@@ -27,9 +27,7 @@ pub fn read(config: &Bound<'_, PyDict>, table: &[u8]) -> PyResult<Config> {
         return Err(PyValueError::new_err("argv is empty"));
     }
     if !(1..=MAX_VARIANTS).contains(&variants) {
-        return Err(PyValueError::new_err(format!(
-            "variants must be 1 to {MAX_VARIANTS}, got {variants}"
-        )));
+        return Err(PyValueError::new_err(format!("variants must be 1 to {MAX_VARIANTS}, got {variants}")));
     }
     let layout: String = get(config, "layout")?.unwrap_or_else(|| "disjoint-code".to_owned());
     let reaction: String = get(config, "on_divergence")?.unwrap_or_else(|| "kill".to_owned());
@@ -70,7 +68,5 @@ pub fn read(config: &Bound<'_, PyDict>, table: &[u8]) -> PyResult<Config> {
 
 /// This process's environment, as `KEY=value`.
 fn environment() -> Vec<Vec<u8>> {
-    std::env::vars_os()
-        .map(|(key, value)| [key.as_bytes(), b"=", value.as_bytes()].concat())
-        .collect()
+    std::env::vars_os().map(|(key, value)| [key.as_bytes(), b"=", value.as_bytes()].concat()).collect()
 }

@@ -39,19 +39,8 @@ pub fn apply<M: Memory, C: Canon>(
     stream: &[u8],
 ) -> Result<(), ApplyError> {
     let failed = failed(ret);
-    let scope = Scope {
-        table,
-        args,
-        ret: if failed { 0 } else { ret.cast_unsigned() },
-        before: &NoBefore,
-    };
-    let mut applier = Applier {
-        scope,
-        memory,
-        canon,
-        stream,
-        failed,
-    };
+    let scope = Scope { table, args, ret: if failed { 0 } else { ret.cast_unsigned() }, before: &NoBefore };
+    let mut applier = Applier { scope, memory, canon, stream, failed };
     for (&index, &value) in call.args.iter().zip(args) {
         if index == NONE {
             break;
@@ -68,11 +57,7 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
         };
         if node.kind == Kind::Switch {
             let selector = self.scope.value(node.b, 0, self.memory).unwrap_or(0);
-            let case = self
-                .scope
-                .table
-                .case(&node, selector)
-                .and_then(|case| self.scope.table.node(case));
+            let case = self.scope.table.case(&node, selector).and_then(|case| self.scope.table.node(case));
             let Some(case) = case else { return Ok(()) };
             node = case;
         }
@@ -80,18 +65,14 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
     }
 
     fn pointer(&mut self, node: &Node, value: u64, base: u64, depth: u8) -> Result<(), ApplyError> {
-        if node.kind != Kind::Ptr || value == 0 || (self.failed && node.flags & NODE_ON_ERROR == 0)
-        {
+        if node.kind != Kind::Ptr || value == 0 || (self.failed && node.flags & NODE_ON_ERROR == 0) {
             return Ok(());
         }
         self.target(node.a, value, node.dir, base, depth + 1)
     }
 
     fn item(&mut self) -> Result<&'a [u8], ApplyError> {
-        let (length, rest) = self
-            .stream
-            .split_first_chunk::<4>()
-            .ok_or(ApplyError::Short)?;
+        let (length, rest) = self.stream.split_first_chunk::<4>().ok_or(ApplyError::Short)?;
         let length = u32::from_le_bytes(*length) as usize;
         let (item, rest) = rest.split_at_checked(length).ok_or(ApplyError::Short)?;
         self.stream = rest;
@@ -100,9 +81,7 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
 
     fn number(&mut self) -> Result<u64, ApplyError> {
         let item = self.item()?;
-        item.first_chunk::<8>()
-            .map(|bytes| u64::from_le_bytes(*bytes))
-            .ok_or(ApplyError::Short)
+        item.first_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes)).ok_or(ApplyError::Short)
     }
 
     fn put(&mut self, address: u64, bytes: &[u8]) -> Result<(), ApplyError> {
@@ -112,14 +91,7 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
         Err(ApplyError::Fault(address))
     }
 
-    fn target(
-        &mut self,
-        index: u32,
-        address: u64,
-        dir: u8,
-        base: u64,
-        depth: u8,
-    ) -> Result<(), ApplyError> {
+    fn target(&mut self, index: u32, address: u64, dir: u8, base: u64, depth: u8) -> Result<(), ApplyError> {
         let Some(node) = self.scope.table.node(index) else {
             return Ok(());
         };
@@ -170,12 +142,7 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
                 } else {
                     self.scope.value(node.b, base, self.memory).unwrap_or(0)
                 };
-                match self
-                    .scope
-                    .table
-                    .case(&node, selector)
-                    .filter(|&case| case != NONE)
-                {
+                match self.scope.table.case(&node, selector).filter(|&case| case != NONE) {
                     Some(case) => self.target(case, address, dir, base, depth + 1),
                     None => Ok(()),
                 }
@@ -195,19 +162,13 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
     }
 
     fn vectors(&mut self, node: &Node, address: u64, base: u64) -> Result<(), ApplyError> {
-        let count = self
-            .scope
-            .value(node.b, base, self.memory)
-            .unwrap_or(0)
-            .min(MAX_VECTORS);
+        let count = self.scope.value(node.b, base, self.memory).unwrap_or(0).min(MAX_VECTORS);
         let mut item = self.item()?;
         for element in 0..count {
             let at = address.wrapping_add(16 * element);
             let start = integer(self.memory, at, 8);
             let length = integer(self.memory, at.wrapping_add(8), 8);
-            let take = usize::try_from(length)
-                .unwrap_or(usize::MAX)
-                .min(item.len());
+            let take = usize::try_from(length).unwrap_or(usize::MAX).min(item.len());
             let (now, rest) = item.split_at_checked(take).ok_or(ApplyError::Short)?;
             self.put(start, now)?;
             item = rest;

@@ -42,19 +42,8 @@ pub fn collect<M: Memory, B: Before, C: Canon, S: OutSink>(
     sink: &mut S,
 ) {
     let failed = failed(ret);
-    let scope = Scope {
-        table,
-        args,
-        ret: if failed { 0 } else { ret.cast_unsigned() },
-        before,
-    };
-    let mut collector = Collector {
-        scope,
-        memory,
-        canon,
-        sink,
-        failed,
-    };
+    let scope = Scope { table, args, ret: if failed { 0 } else { ret.cast_unsigned() }, before };
+    let mut collector = Collector { scope, memory, canon, sink, failed };
     for (&index, &value) in call.args.iter().zip(args) {
         if index == NONE {
             break;
@@ -70,11 +59,7 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
         };
         if node.kind == Kind::Switch {
             let selector = self.scope.value(node.b, 0, self.memory).unwrap_or(0);
-            let case = self
-                .scope
-                .table
-                .case(&node, selector)
-                .and_then(|case| self.scope.table.node(case));
+            let case = self.scope.table.case(&node, selector).and_then(|case| self.scope.table.node(case));
             let Some(case) = case else { return };
             node = case;
         }
@@ -82,8 +67,7 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
     }
 
     fn pointer(&mut self, node: &Node, value: u64, base: u64, depth: u8) {
-        if node.kind != Kind::Ptr || value == 0 || (self.failed && node.flags & NODE_ON_ERROR == 0)
-        {
+        if node.kind != Kind::Ptr || value == 0 || (self.failed && node.flags & NODE_ON_ERROR == 0) {
             return;
         }
         self.target(node.a, value, node.dir, base, depth + 1);
@@ -113,9 +97,7 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
         }
         let out = dir & DIR_OUT != 0;
         match node.kind {
-            Kind::Struct if out && flat(self.scope.table, index, 0) => {
-                self.item(address, u64::from(node.c))
-            }
+            Kind::Struct if out && flat(self.scope.table, index, 0) => self.item(address, u64::from(node.c)),
             Kind::Struct => {
                 for index in node.a..node.a.saturating_add(node.b) {
                     let Some(field) = self.scope.table.field(index) else {
@@ -132,11 +114,7 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
                 }
             }
             Kind::Array => {
-                let count = self
-                    .scope
-                    .value(node.b, base, self.memory)
-                    .unwrap_or(0)
-                    .min(MAX_ELEMENTS);
+                let count = self.scope.value(node.b, base, self.memory).unwrap_or(0).min(MAX_ELEMENTS);
                 self.number(count);
                 if out && flat(self.scope.table, node.a, 0) {
                     return self.item(address, count * u64::from(node.c));
@@ -155,12 +133,7 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
                 if out {
                     self.number(selector);
                 }
-                if let Some(case) = self
-                    .scope
-                    .table
-                    .case(&node, selector)
-                    .filter(|&case| case != NONE)
-                {
+                if let Some(case) = self.scope.table.case(&node, selector).filter(|&case| case != NONE) {
                     self.target(case, address, dir, base, depth + 1);
                 }
             }
@@ -191,16 +164,8 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
 
     /// One item for all vectors together; the follower spreads it over its own.
     fn vectors(&mut self, node: &Node, address: u64, base: u64) {
-        let count = self
-            .scope
-            .value(node.b, base, self.memory)
-            .unwrap_or(0)
-            .min(MAX_VECTORS);
-        let mut budget = self
-            .scope
-            .value(node.c, base, self.memory)
-            .unwrap_or(MAX_BYTES)
-            .min(MAX_BYTES);
+        let count = self.scope.value(node.b, base, self.memory).unwrap_or(0).min(MAX_VECTORS);
+        let mut budget = self.scope.value(node.c, base, self.memory).unwrap_or(MAX_BYTES).min(MAX_BYTES);
         let total = budget;
         #[allow(clippy::cast_possible_truncation)] // below 2 GiB
         self.sink.bytes(&(total as u32).to_le_bytes());
@@ -219,8 +184,7 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
         while budget > 0 {
             let step = budget.min(64);
             #[allow(clippy::cast_possible_truncation)] // at most 64
-            self.sink
-                .bytes([0u8; 64].get(..step as usize).unwrap_or(&[]));
+            self.sink.bytes([0u8; 64].get(..step as usize).unwrap_or(&[]));
             budget -= step;
         }
     }
@@ -228,11 +192,7 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
     fn control(&mut self, node: &Node, address: u64, base: u64) {
         const SOL_SOCKET: u64 = 1;
         const SCM_RIGHTS: u64 = 1;
-        let total = self
-            .scope
-            .value(node.b, base, self.memory)
-            .unwrap_or(0)
-            .min(MAX_BYTES);
+        let total = self.scope.value(node.b, base, self.memory).unwrap_or(0).min(MAX_BYTES);
         self.item(address, total);
         let mut at = 0u64;
         for _ in 0..MAX_VECTORS {

@@ -16,11 +16,7 @@ pub(crate) struct Scope<'s, 't, B> {
 const NESTING: u8 = 6;
 
 fn truncate(value: u64, width: u32) -> u64 {
-    if width >= 8 {
-        value
-    } else {
-        value & ((1 << (8 * width)) - 1)
-    }
+    if width >= 8 { value } else { value & ((1 << (8 * width)) - 1) }
 }
 
 impl<B: Before> Scope<'_, '_, B> {
@@ -51,19 +47,13 @@ impl<B: Before> Scope<'_, '_, B> {
             Expr::Ret => self.ret,
             Expr::Deref { arg, width } => integer(memory, argument(arg), width),
             Expr::DerefBefore { arg, width } => self.was(argument(arg), width, memory),
-            Expr::Field { offset, width } => {
-                integer(memory, base.wrapping_add(offset.into()), width)
-            }
-            Expr::FieldBefore { offset, width } => {
-                self.was(base.wrapping_add(offset.into()), width, memory)
-            }
+            Expr::Field { offset, width } => integer(memory, base.wrapping_add(offset.into()), width),
+            Expr::FieldBefore { offset, width } => self.was(base.wrapping_add(offset.into()), width, memory),
             Expr::Mul(one, other) => inner(one).saturating_mul(inner(other)),
             Expr::Min(one, other) => inner(one).min(inner(other)),
             Expr::Add(one, other) => inner(one).saturating_add(inner(other)),
             Expr::And(one, mask) => inner(one) & mask,
-            Expr::Shr(one, bits) => inner(one)
-                .checked_shr(u32::try_from(bits).unwrap_or(64))
-                .unwrap_or(0),
+            Expr::Shr(one, bits) => inner(one).checked_shr(u32::try_from(bits).unwrap_or(64)).unwrap_or(0),
             Expr::DivUp(one, divisor) => inner(one).div_ceil(divisor.max(1)),
             Expr::Pair(one, other) => inner(one) << 32 | inner(other) & 0xffff_ffff,
             Expr::Unknown => 0,
@@ -73,12 +63,5 @@ impl<B: Before> Scope<'_, '_, B> {
 
 /// The value of an expression over arguments alone, as it is now; 0 for [`NONE`].
 pub fn evaluate<M: Memory>(table: &Table<'_>, index: u32, args: &[u64; 6], memory: &mut M) -> u64 {
-    Scope {
-        table,
-        args,
-        ret: 0,
-        before: &NoBefore,
-    }
-    .value(index, 0, memory)
-    .unwrap_or(0)
+    Scope { table, args, ret: 0, before: &NoBefore }.value(index, 0, memory).unwrap_or(0)
 }

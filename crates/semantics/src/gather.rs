@@ -62,19 +62,8 @@ pub fn gather<M: Memory, C: Canon, S: Sink>(
     canon: &C,
     sink: &mut S,
 ) {
-    let scope = Scope {
-        table,
-        args,
-        ret: 0,
-        before: &NoBefore,
-    };
-    let mut gatherer = Gatherer {
-        scope,
-        memory,
-        canon,
-        sink,
-        argument: 0,
-    };
+    let scope = Scope { table, args, ret: 0, before: &NoBefore };
+    let mut gatherer = Gatherer { scope, memory, canon, sink, argument: 0 };
     for (argument, (&node, &value)) in call.args.iter().zip(args).enumerate() {
         if node == NONE {
             break;
@@ -102,13 +91,7 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
         let Some(node) = self.scope.table.node(index) else {
             return;
         };
-        let place = Place {
-            address: 0,
-            dir: DIR_IN,
-            field: 0,
-            base: 0,
-            depth: 0,
-        };
+        let place = Place { address: 0, dir: DIR_IN, field: 0, base: 0, depth: 0 };
         self.scalar(index, &node, value, place);
     }
 
@@ -118,8 +101,7 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
             Kind::Int => {
                 self.begin(index, place);
                 let bytes = value.to_le_bytes();
-                self.sink
-                    .bytes(bytes.get(..usize::from(node.width)).unwrap_or(&bytes));
+                self.sink.bytes(bytes.get(..usize::from(node.width)).unwrap_or(&bytes));
             }
             Kind::Address | Kind::Opaque => {
                 self.begin(index, place);
@@ -129,31 +111,16 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
                 self.begin(index, place);
                 self.sink.bytes(&[u8::from(value != 0)]);
                 if value != 0 && node.dir != 0 {
-                    let inside = Place {
-                        address: value,
-                        dir: node.dir,
-                        depth: place.depth + 1,
-                        ..place
-                    };
+                    let inside = Place { address: value, dir: node.dir, depth: place.depth + 1, ..place };
                     self.target(node.a, inside);
                 }
             }
             // An expression-sized thing in a register: a union argument.
             Kind::Switch => {
-                let selector = self
-                    .scope
-                    .value(node.b, place.base, self.memory)
-                    .unwrap_or(0);
-                if let Some(case) = self
-                    .scope
-                    .table
-                    .case(node, selector)
-                    .filter(|&case| case != NONE)
-                    && let Some(inner) = self
-                        .scope
-                        .table
-                        .node(case)
-                        .filter(|inner| inner.kind != Kind::Switch)
+                let selector = self.scope.value(node.b, place.base, self.memory).unwrap_or(0);
+                if let Some(case) = self.scope.table.case(node, selector).filter(|&case| case != NONE)
+                    && let Some(inner) =
+                        self.scope.table.node(case).filter(|inner| inner.kind != Kind::Switch)
                 {
                     self.scalar(case, &inner, value, place);
                 }
@@ -174,23 +141,9 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
             Kind::Struct => return self.structure(&node, place),
             Kind::Array => return self.array(&node, place),
             Kind::Switch => {
-                let selector = self
-                    .scope
-                    .value(node.b, place.base, self.memory)
-                    .unwrap_or(0);
-                if let Some(case) = self
-                    .scope
-                    .table
-                    .case(&node, selector)
-                    .filter(|&case| case != NONE)
-                {
-                    self.target(
-                        case,
-                        Place {
-                            depth: place.depth + 1,
-                            ..place
-                        },
-                    );
+                let selector = self.scope.value(node.b, place.base, self.memory).unwrap_or(0);
+                if let Some(case) = self.scope.table.case(&node, selector).filter(|&case| case != NONE) {
+                    self.target(case, Place { depth: place.depth + 1, ..place });
                 }
                 return;
             }
@@ -213,10 +166,7 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
                 self.scalar(index, &node, value, place);
             }
             Kind::Bytes => {
-                let length = self
-                    .scope
-                    .value(node.b, place.base, self.memory)
-                    .unwrap_or(0);
+                let length = self.scope.value(node.b, place.base, self.memory).unwrap_or(0);
                 self.buffer(index, length, place);
             }
             Kind::CStr => self.string(index, place),
@@ -228,11 +178,7 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
 
     /// An integer or address in memory.
     fn cell(&mut self, index: u32, node: &Node, place: Place) {
-        let width = if node.kind == Kind::Int {
-            usize::from(node.width).min(8)
-        } else {
-            8
-        };
+        let width = if node.kind == Kind::Int { usize::from(node.width).min(8) } else { 8 };
         let mut bytes = [0u8; 8];
         let Some(part) = bytes.get_mut(..width) else {
             return;
@@ -276,9 +222,7 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
             let address = place.address.wrapping_add(done as u64);
             let page_left = 4096 - (address % 4096) as usize;
             let want = chunk.len().min(page_left);
-            let got = chunk
-                .get_mut(..want)
-                .map_or(0, |part| self.memory.read(address, part));
+            let got = chunk.get_mut(..want).map_or(0, |part| self.memory.read(address, part));
             let Some(part) = chunk.get(..got) else { return };
             if let Some(end) = part.iter().position(|&byte| byte == 0) {
                 return self.sink.bytes(part.get(..=end).unwrap_or(part));
@@ -304,13 +248,7 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
                 self.begin(index, Place { address, ..place });
                 return self.sink.bytes(&[0]);
             }
-            self.string(
-                index,
-                Place {
-                    address: pointer,
-                    ..place
-                },
-            );
+            self.string(index, Place { address: pointer, ..place });
         }
     }
 
@@ -332,73 +270,37 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
 
     fn array(&mut self, node: &Node, place: Place) {
         if place.dir & DIR_IN == 0
-            && !self
-                .scope
-                .table
-                .node(node.a)
-                .is_some_and(|inner| inner.kind == Kind::Struct)
+            && !self.scope.table.node(node.a).is_some_and(|inner| inner.kind == Kind::Struct)
         {
             return;
         }
-        let count = self
-            .scope
-            .value(node.b, place.base, self.memory)
-            .unwrap_or(0)
-            .min(MAX_ELEMENTS);
+        let count = self.scope.value(node.b, place.base, self.memory).unwrap_or(0).min(MAX_ELEMENTS);
         for element in 0..count {
             let address = place.address.wrapping_add(element * u64::from(node.c));
-            self.target(
-                node.a,
-                Place {
-                    address,
-                    depth: place.depth + 1,
-                    ..place
-                },
-            );
+            self.target(node.a, Place { address, depth: place.depth + 1, ..place });
         }
     }
 
     fn vectors(&mut self, index: u32, node: &Node, place: Place) {
-        let count = self
-            .scope
-            .value(node.b, place.base, self.memory)
-            .unwrap_or(0)
-            .min(MAX_VECTORS);
+        let count = self.scope.value(node.b, place.base, self.memory).unwrap_or(0).min(MAX_VECTORS);
         let mut left = MAX_BYTES;
         for element in 0..count {
             let at = place.address.wrapping_add(16 * element);
             let base = integer(self.memory, at, 8);
             let length = integer(self.memory, at.wrapping_add(8), 8);
-            self.begin(
-                index,
-                Place {
-                    address: at,
-                    ..place
-                },
-            );
+            self.begin(index, Place { address: at, ..place });
             self.sink.bytes(&length.to_le_bytes());
             if place.dir & DIR_IN != 0 {
                 let take = length.min(left);
                 left -= take;
-                self.buffer(
-                    index,
-                    take,
-                    Place {
-                        address: base,
-                        ..place
-                    },
-                );
+                self.buffer(index, take, Place { address: base, ..place });
             }
         }
     }
 
     /// Control data: headers and contents, without the padding that programs leave uninitialised.
     fn control(&mut self, index: u32, node: &Node, place: Place) {
-        let total = self
-            .scope
-            .value(node.b, place.base, self.memory)
-            .unwrap_or(0)
-            .min(MAX_BYTES);
+        let total = self.scope.value(node.b, place.base, self.memory).unwrap_or(0).min(MAX_BYTES);
         let mut at = 0u64;
         for _ in 0..MAX_VECTORS {
             if at.saturating_add(16) > total {
@@ -406,28 +308,12 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
             }
             let address = place.address.wrapping_add(at);
             let length = integer(self.memory, address, 8);
-            self.buffer(
-                index,
-                16,
-                Place {
-                    address,
-                    dir: DIR_IN,
-                    ..place
-                },
-            );
+            self.buffer(index, 16, Place { address, dir: DIR_IN, ..place });
             if length < 16 {
                 return;
             }
             let content = length.min(total - at) - 16;
-            self.buffer(
-                index,
-                content,
-                Place {
-                    address: address.wrapping_add(16),
-                    dir: DIR_IN,
-                    ..place
-                },
-            );
+            self.buffer(index, content, Place { address: address.wrapping_add(16), dir: DIR_IN, ..place });
             at = at.saturating_add(length.saturating_add(7) & !7);
         }
     }

@@ -26,8 +26,6 @@ impl Before for NoBefore {
 pub(crate) fn integer<M: Memory>(memory: &mut M, address: u64, width: u32) -> u64 {
     let mut bytes = [0u8; 8];
     let width = (width as usize).min(8);
-    let whole = bytes
-        .get_mut(..width)
-        .is_some_and(|part| memory.read(address, part) == width);
+    let whole = bytes.get_mut(..width).is_some_and(|part| memory.read(address, part) == width);
     if whole { u64::from_le_bytes(bytes) } else { 0 }
 }

@@ -10,9 +10,7 @@ pub(crate) fn flat(table: &Table<'_>, index: u32, depth: u8) -> bool {
     match node.kind {
         Kind::Int | Kind::Ignore => true,
         Kind::Struct => (node.a..node.a.saturating_add(node.b)).all(|index| {
-            table
-                .field(index)
-                .is_some_and(|field| field.dir == 0 && flat(table, field.node, depth + 1))
+            table.field(index).is_some_and(|field| field.dir == 0 && flat(table, field.node, depth + 1))
         }),
         _ => false,
     }

@@ -26,24 +26,10 @@ pub type Registers = libc::user_regs_struct;
 /// The six arguments of a system call, in order.
 #[must_use]
 pub fn arguments(registers: &Registers) -> [u64; 6] {
-    [
-        registers.rdi,
-        registers.rsi,
-        registers.rdx,
-        registers.r10,
-        registers.r8,
-        registers.r9,
-    ]
+    [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9]
 }
 
 /// Writes the six arguments of a system call.
 pub fn set_arguments(registers: &mut Registers, args: &[u64; 6]) {
-    [
-        registers.rdi,
-        registers.rsi,
-        registers.rdx,
-        registers.r10,
-        registers.r8,
-        registers.r9,
-    ] = *args;
+    [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9] = *args;
 }

@@ -27,10 +27,8 @@ impl Remote {
                 if rest <= page_left {
                     break;
                 }
-                let got = self.transfer(
-                    address.wrapping_add(done as u64),
-                    &mut buffer[done..done + page_left],
-                );
+                let got =
+                    self.transfer(address.wrapping_add(done as u64), &mut buffer[done..done + page_left]);
                 if got == 0 {
                     break;
                 }
@@ -43,38 +41,22 @@ impl Remote {
     }
 
     fn transfer(&self, address: u64, buffer: &mut [u8]) -> usize {
-        let local = libc::iovec {
-            iov_base: buffer.as_mut_ptr().cast(),
-            iov_len: buffer.len(),
-        };
-        let remote = libc::iovec {
-            iov_base: address as *mut libc::c_void,
-            iov_len: buffer.len(),
-        };
+        let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+        let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: buffer.len() };
         // SAFETY: `local` describes `buffer`, which is writable for the whole call; `remote` is only looked at
         // in the other process.
-        let got = unsafe {
-            libc::process_vm_readv(self.tid, &raw const local, 1, &raw const remote, 1, 0)
-        };
+        let got = unsafe { libc::process_vm_readv(self.tid, &raw const local, 1, &raw const remote, 1, 0) };
         usize::try_from(got).unwrap_or(0)
     }
 
     /// Writes `data`; returns how many bytes were written before the first that can't be.
     #[must_use]
     pub fn write(&self, address: u64, data: &[u8]) -> usize {
-        let local = libc::iovec {
-            iov_base: data.as_ptr() as *mut libc::c_void,
-            iov_len: data.len(),
-        };
-        let remote = libc::iovec {
-            iov_base: address as *mut libc::c_void,
-            iov_len: data.len(),
-        };
+        let local = libc::iovec { iov_base: data.as_ptr() as *mut libc::c_void, iov_len: data.len() };
+        let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: data.len() };
         // SAFETY: `local` describes `data`, which the kernel only reads; `remote` is only looked at in the
         // other process.
-        let put = unsafe {
-            libc::process_vm_writev(self.tid, &raw const local, 1, &raw const remote, 1, 0)
-        };
+        let put = unsafe { libc::process_vm_writev(self.tid, &raw const local, 1, &raw const remote, 1, 0) };
         usize::try_from(put).unwrap_or(0)
     }
 

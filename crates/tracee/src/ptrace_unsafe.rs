@@ -76,11 +76,7 @@ const OPTIONS: i32 = libc::PTRACE_O_TRACESYSGOOD
 pub fn seize(tid: i32) -> Result<(), Error> {
     // SAFETY: PTRACE_SEIZE takes no pointers; data holds the options.
     let answer = unsafe { libc::ptrace(libc::PTRACE_SEIZE, tid, 0usize, OPTIONS as usize) };
-    if answer < 0 {
-        Err(Error::last("PTRACE_SEIZE"))
-    } else {
-        Ok(())
-    }
+    if answer < 0 { Err(Error::last("PTRACE_SEIZE")) } else { Ok(()) }
 }
 
 /// Sends `signal` to one thread.
@@ -90,20 +86,13 @@ pub fn seize(tid: i32) -> Result<(), Error> {
 pub fn kill_thread(tgid: i32, tid: i32, signal: i32) -> Result<(), Error> {
     // SAFETY: no pointers.
     let answer = unsafe { libc::syscall(libc::SYS_tgkill, tgid, tid, signal) };
-    if answer < 0 {
-        Err(Error::last("tgkill"))
-    } else {
-        Ok(())
-    }
+    if answer < 0 { Err(Error::last("tgkill")) } else { Ok(()) }
 }
 
 impl Stopped {
     /// The caller has just been told by `waitpid` that `tid` is stopped.
     pub(crate) fn new(tid: i32) -> Self {
-        Self {
-            tid,
-            not_send: PhantomData,
-        }
+        Self { tid, not_send: PhantomData }
     }
 
     /// The thread's id.
@@ -122,11 +111,7 @@ impl Stopped {
         // SAFETY: every caller passes in `data` either a plain number or a pointer to a live local of the size
         // that the request reads or writes.
         let answer = unsafe { libc::ptrace(request, self.tid, addr, data) };
-        if answer < 0 {
-            Err(Error::last(name))
-        } else {
-            Ok(())
-        }
+        if answer < 0 { Err(Error::last(name)) } else { Ok(()) }
     }
 
     /// All general registers.
@@ -135,12 +120,7 @@ impl Stopped {
     /// [`Error::Gone`].
     pub fn registers(&self) -> Result<Registers, Error> {
         let mut registers = std::mem::MaybeUninit::<Registers>::zeroed();
-        self.request(
-            libc::PTRACE_GETREGS,
-            "PTRACE_GETREGS",
-            0,
-            registers.as_mut_ptr() as usize,
-        )?;
+        self.request(libc::PTRACE_GETREGS, "PTRACE_GETREGS", 0, registers.as_mut_ptr() as usize)?;
         // SAFETY: zeroed is a valid value of this struct of integers, and the kernel has filled it.
         Ok(unsafe { registers.assume_init() })
     }
@@ -150,12 +130,7 @@ impl Stopped {
     /// # Errors
     /// [`Error::Gone`]; [`Error::Os`] for values that the kernel refuses.
     pub fn set_registers(&self, registers: &Registers) -> Result<(), Error> {
-        self.request(
-            libc::PTRACE_SETREGS,
-            "PTRACE_SETREGS",
-            0,
-            std::ptr::from_ref(registers) as usize,
-        )
+        self.request(libc::PTRACE_SETREGS, "PTRACE_SETREGS", 0, std::ptr::from_ref(registers) as usize)
     }
 
     /// The signal that is about to be delivered.
@@ -178,12 +153,7 @@ impl Stopped {
     /// # Errors
     /// [`Error::Gone`].
     pub fn set_signal_info(&self, info: &SignalInfo) -> Result<(), Error> {
-        self.request(
-            libc::PTRACE_SETSIGINFO,
-            "PTRACE_SETSIGINFO",
-            0,
-            std::ptr::from_ref(info) as usize,
-        )
+        self.request(libc::PTRACE_SETSIGINFO, "PTRACE_SETSIGINFO", 0, std::ptr::from_ref(info) as usize)
     }
 
     /// The thread's mask of blocked signals.
@@ -206,12 +176,7 @@ impl Stopped {
     /// # Errors
     /// [`Error::Gone`].
     pub fn set_signal_mask(&self, mask: u64) -> Result<(), Error> {
-        self.request(
-            libc::PTRACE_SETSIGMASK,
-            "PTRACE_SETSIGMASK",
-            8,
-            std::ptr::from_ref(&mask) as usize,
-        )
+        self.request(libc::PTRACE_SETSIGMASK, "PTRACE_SETSIGMASK", 8, std::ptr::from_ref(&mask) as usize)
     }
 
     /// The message of an event stop: the child's id, or the former thread id.
@@ -241,11 +206,7 @@ impl Stopped {
                 std::ptr::from_mut(&mut word),
             )
         };
-        if answer < 0 {
-            Err(Error::last("PTRACE_PEEKDATA"))
-        } else {
-            Ok(word)
-        }
+        if answer < 0 { Err(Error::last("PTRACE_PEEKDATA")) } else { Ok(word) }
     }
 
     /// Writes a word, also into text that is not writable (the page is copied first).

@@ -36,13 +36,7 @@ impl RemoteCalls {
     pub fn with_instruction(stopped: Stopped, registers: &Registers, after: u64) -> Self {
         let mut base = *registers;
         base.rip = after;
-        Self {
-            tid: stopped.tid(),
-            stopped: Some(stopped),
-            base,
-            at_entry: false,
-            held: Vec::new(),
-        }
+        Self { tid: stopped.tid(), stopped: Some(stopped), base, at_entry: false, held: Vec::new() }
     }
 
     /// The thread that makes the calls.
@@ -118,16 +112,10 @@ impl RemoteCalls {
                     if let Ok(info) = stopped.signal_info() {
                         self.held.push(info);
                     }
-                    let how = if wanted == Stop::Exit {
-                        Resume::ToExit
-                    } else {
-                        Resume::Continue
-                    };
+                    let how = if wanted == Stop::Exit { Resume::ToExit } else { Resume::Continue };
                     stopped.resume(how, 0)?;
                 }
-                Event::Stopped(Stop::Entry) if wanted == Stop::Exit => {
-                    stopped.resume(Resume::ToExit, 0)?
-                }
+                Event::Stopped(Stop::Entry) if wanted == Stop::Exit => stopped.resume(Resume::ToExit, 0)?,
                 Event::Stopped(_) => stopped.resume(Resume::Continue, 0)?,
                 event => return Err(Error::Ended(event)),
             }

@@ -50,9 +50,7 @@ impl Event {
         let signal = libc::WSTOPSIG(status);
         Self::Stopped(match status >> 16 {
             libc::PTRACE_EVENT_SECCOMP => Stop::Entry,
-            libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE => {
-                Stop::Fork
-            }
+            libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE => Stop::Fork,
             libc::PTRACE_EVENT_EXEC => Stop::Exec,
             libc::PTRACE_EVENT_EXIT => Stop::Exiting,
             libc::PTRACE_EVENT_STOP if signal == libc::SIGTRAP => Stop::Trap,

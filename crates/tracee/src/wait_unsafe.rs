@@ -97,12 +97,7 @@ impl Sleeper {
         if self.sleeping.load(Ordering::SeqCst) == 1 {
             // SAFETY: no pointers; the thread belongs to this process for the whole run.
             unsafe {
-                libc::syscall(
-                    libc::SYS_tgkill,
-                    libc::getpid(),
-                    self.tid.load(Ordering::SeqCst),
-                    WAKE_SIGNAL,
-                );
+                libc::syscall(libc::SYS_tgkill, libc::getpid(), self.tid.load(Ordering::SeqCst), WAKE_SIGNAL);
             }
         }
     }
@@ -146,14 +141,10 @@ pub fn wait(sleeper: Option<&Sleeper>) -> Result<Option<(Stopped, Event)>, Error
     match answer {
         0 | -4 => Ok(None),
         -10 => Err(Error::Gone),
-        negative if negative < 0 => Err(Error::Os {
-            call: "wait4",
-            errno: i32::try_from(-negative).unwrap_or(0),
-        }),
-        tid => Ok(Some((
-            Stopped::new(i32::try_from(tid).unwrap_or(0)),
-            Event::decode(status),
-        ))),
+        negative if negative < 0 => {
+            Err(Error::Os { call: "wait4", errno: i32::try_from(-negative).unwrap_or(0) })
+        }
+        tid => Ok(Some((Stopped::new(i32::try_from(tid).unwrap_or(0)), Event::decode(status)))),
     }
 }
 
@@ -173,10 +164,7 @@ pub fn wait_for(tid: i32) -> Result<(Stopped, Event), Error> {
             Some(libc::EINTR) => {}
             Some(libc::ECHILD) => return Err(Error::Gone),
             errno => {
-                return Err(Error::Os {
-                    call: "waitpid",
-                    errno: errno.unwrap_or(0),
-                });
+                return Err(Error::Os { call: "waitpid", errno: errno.unwrap_or(0) });
             }
         }
     }

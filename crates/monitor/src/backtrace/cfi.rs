@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use gimli::{
-    BaseAddresses, CfaRule, CieOrFde, EhFrame, Encoding, EndianSlice, Evaluation, EvaluationResult,
-    Format, FrameDescriptionEntry, LittleEndian, Location, Register, RegisterRule, UnwindContext,
-    UnwindExpression, UnwindSection, UnwindTableRow, Value,
+    BaseAddresses, CfaRule, CieOrFde, EhFrame, Encoding, EndianSlice, Evaluation, EvaluationResult, Format,
+    FrameDescriptionEntry, LittleEndian, Location, Register, RegisterRule, UnwindContext, UnwindExpression,
+    UnwindSection, UnwindTableRow, Value,
 };
 use object::elf::{FileHeader64, PT_GNU_EH_FRAME, PT_LOAD};
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
@@ -18,49 +18,27 @@ use super::unwind::{self, Frame, Step, number};
 const ENTRY: usize = 64 << 10;
 /// Operations of one expression; real ones have about ten.
 const OPERATIONS: u32 = 1000;
-const ENCODING: Encoding = Encoding {
-    format: Format::Dwarf32,
-    version: 4,
-    address_size: 8,
-};
+const ENCODING: Encoding = Encoding { format: Format::Dwarf32, version: 4, address_size: 8 };
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 type Description<'a> = FrameDescriptionEntry<Slice<'a>>;
 type Row = UnwindTableRow<usize>;
 
 /// The frame below `frame`, which stands at `address` of the file `image`.
-pub fn step(
-    image: &[u8],
-    address: u64,
-    frame: &Frame,
-    read: &mut Read<'_>,
-    deadline: Instant,
-) -> Step {
+pub fn step(image: &[u8], address: u64, frame: &Frame, read: &mut Read<'_>, deadline: Instant) -> Step {
     found(image, address, frame, read, deadline).unwrap_or(Step::Unknown)
 }
 
-fn found(
-    image: &[u8],
-    address: u64,
-    frame: &Frame,
-    read: &mut Read<'_>,
-    deadline: Instant,
-) -> Option<Step> {
+fn found(image: &[u8], address: u64, frame: &Frame, read: &mut Read<'_>, deadline: Instant) -> Option<Step> {
     let tables = Tables::of(image)?;
     let description = tables.description(address, deadline)?;
     if description.entry_len() > ENTRY || description.cie().entry_len() > ENTRY {
         return None;
     }
     let mut context = UnwindContext::new();
-    let row = description
-        .unwind_info_for_address(&tables.eh_frame, &tables.bases, &mut context, address)
-        .ok()?;
-    let mut rules = Rules {
-        tables: &tables,
-        row,
-        frame,
-        read,
-    };
+    let row =
+        description.unwind_info_for_address(&tables.eh_frame, &tables.bases, &mut context, address).ok()?;
+    let mut rules = Rules { tables: &tables, row, frame, read };
     let cfa = rules.canonical_frame_address()?;
     if row.register(Register(number_of(number::RIP))) == RegisterRule::Undefined {
         return Some(Step::End);
@@ -70,11 +48,7 @@ fn found(
         next.registers[index] = rules.register(index, cfa);
     }
     next.registers[number::RIP]?;
-    Some(if description.is_signal_trampoline() {
-        Step::Interrupted(next)
-    } else {
-        Step::Caller(next)
-    })
+    Some(if description.is_signal_trampoline() { Step::Interrupted(next) } else { Step::Caller(next) })
 }
 
 /// `.eh_frame` and its search table.
@@ -96,12 +70,7 @@ impl<'a> Tables<'a> {
     fn of(image: &'a [u8]) -> Option<Self> {
         let (start, bytes, search) = by_segment(image).or_else(|| by_section(image))?;
         let bases = BaseAddresses::default().set_eh_frame(start);
-        Some(Self {
-            eh_frame: EhFrame::new(bytes, LittleEndian),
-            bases,
-            start,
-            search,
-        })
+        Some(Self { eh_frame: EhFrame::new(bytes, LittleEndian), bases, start, search })
     }
 
     fn description(&self, address: u64, deadline: Instant) -> Option<Description<'a>> {
@@ -110,10 +79,7 @@ impl<'a> Tables<'a> {
         };
         let offset = search.find(address)?.checked_sub(self.start)?;
         let offset = usize::try_from(offset).ok()?.into();
-        let entry = self
-            .eh_frame
-            .fde_from_offset(&self.bases, offset, EhFrame::cie_from_offset)
-            .ok()?;
+        let entry = self.eh_frame.fde_from_offset(&self.bases, offset, EhFrame::cie_from_offset).ok()?;
         entry.contains(address).then_some(entry)
     }
 
@@ -140,15 +106,10 @@ impl Search<'_> {
     fn find(&self, address: u64) -> Option<u64> {
         let distance = |bytes: &[u8]| {
             let bytes = <[u8; 4]>::try_from(bytes).unwrap_or_default();
-            self.start
-                .wrapping_add_signed(i64::from(i32::from_le_bytes(bytes)))
+            self.start.wrapping_add_signed(i64::from(i32::from_le_bytes(bytes)))
         };
-        let after = self
-            .rows
-            .partition_point(|row| distance(&row[..4]) <= address);
-        self.rows
-            .get(after.checked_sub(1)?)
-            .map(|row| distance(&row[4..]))
+        let after = self.rows.partition_point(|row| distance(&row[..4]) <= address);
+        self.rows.get(after.checked_sub(1)?).map(|row| distance(&row[4..]))
     }
 }
 
@@ -161,9 +122,7 @@ fn by_segment(image: &[u8]) -> Option<Found<'_>> {
     const TABLE: u8 = 0x3b; // datarel | sdata4
     let endian = object::LittleEndian;
     let segments = segments(image)?;
-    let header = segments
-        .iter()
-        .find(|segment| segment.p_type(endian) == PT_GNU_EH_FRAME)?;
+    let header = segments.iter().find(|segment| segment.p_type(endian) == PT_GNU_EH_FRAME)?;
     let bytes = header.data(endian, image).ok()?;
     let start = header.p_vaddr(endian);
     if bytes.get(..2)? != [1, POINTER] {
@@ -171,42 +130,23 @@ fn by_segment(image: &[u8]) -> Option<Found<'_>> {
     }
     let pointer = i32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?);
     let eh_frame = start.wrapping_add(4).wrapping_add_signed(pointer.into());
-    let data = segments
-        .iter()
-        .filter(|segment| segment.p_type(endian) == PT_LOAD)
-        .find_map(|segment| {
-            let offset = eh_frame.checked_sub(segment.p_vaddr(endian))?;
-            segment
-                .data(endian, image)
-                .ok()?
-                .get(usize::try_from(offset).ok()?..)
-        })?;
+    let data = segments.iter().filter(|segment| segment.p_type(endian) == PT_LOAD).find_map(|segment| {
+        let offset = eh_frame.checked_sub(segment.p_vaddr(endian))?;
+        segment.data(endian, image).ok()?.get(usize::try_from(offset).ok()?..)
+    })?;
     let search = (bytes.get(2..4)? == [COUNT, TABLE]).then(|| {
-        let count = bytes
-            .get(8..12)
-            .and_then(|bytes| bytes.try_into().ok())
-            .map_or(0, u32::from_le_bytes);
+        let count = bytes.get(8..12).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes);
         let rows = bytes.get(12..).unwrap_or_default().as_chunks().0;
-        Search {
-            start,
-            rows: &rows[..rows.len().min(count as usize)],
-        }
+        Search { start, rows: &rows[..rows.len().min(count as usize)] }
     });
     Some((eh_frame, data, search))
 }
 
 fn by_section(image: &[u8]) -> Option<Found<'_>> {
     let endian = object::LittleEndian;
-    let sections = FileHeader64::<object::LittleEndian>::parse(image)
-        .ok()?
-        .sections(endian, image)
-        .ok()?;
+    let sections = FileHeader64::<object::LittleEndian>::parse(image).ok()?.sections(endian, image).ok()?;
     let (_, section) = sections.section_by_name(endian, b".eh_frame")?;
-    Some((
-        section.sh_addr(endian),
-        section.data(endian, image).ok()?,
-        None,
-    ))
+    Some((section.sh_addr(endian), section.data(endian, image).ok()?, None))
 }
 
 #[allow(clippy::cast_possible_truncation)] // below number::COUNT
@@ -247,9 +187,7 @@ impl Rules<'_, '_> {
                 _ => None,
             },
             RegisterRule::SameValue => self.known(register),
-            RegisterRule::Offset(offset) => {
-                unwind::word(self.read, cfa.wrapping_add_signed(offset))
-            }
+            RegisterRule::Offset(offset) => unwind::word(self.read, cfa.wrapping_add_signed(offset)),
             RegisterRule::ValOffset(offset) => Some(cfa.wrapping_add_signed(offset)),
             RegisterRule::Register(other) => self.known(other),
             RegisterRule::Expression(expression) => {
@@ -263,10 +201,8 @@ impl Rules<'_, '_> {
 
     /// Evaluates an expression; one for a register begins with the canonical frame address on its stack.
     fn evaluate(&mut self, expression: &UnwindExpression<usize>, cfa: Option<u64>) -> Option<u64> {
-        let mut evaluation: Evaluation<Slice<'_>> = expression
-            .get(&self.tables.eh_frame)
-            .ok()?
-            .evaluation(ENCODING);
+        let mut evaluation: Evaluation<Slice<'_>> =
+            expression.get(&self.tables.eh_frame).ok()?.evaluation(ENCODING);
         evaluation.set_max_iterations(OPERATIONS);
         if let Some(cfa) = cfa {
             evaluation.set_initial_value(cfa);
@@ -275,30 +211,16 @@ impl Rules<'_, '_> {
         loop {
             state = match state {
                 EvaluationResult::Complete => break,
-                EvaluationResult::RequiresMemory {
-                    address,
-                    size,
-                    space: None,
-                    base_type,
-                } => {
+                EvaluationResult::RequiresMemory { address, size, space: None, base_type } => {
                     let mut bytes = [0; 8];
-                    let wanted = bytes
-                        .get_mut(..usize::from(size))
-                        .filter(|_| base_type.0 == 0)?;
+                    let wanted = bytes.get_mut(..usize::from(size)).filter(|_| base_type.0 == 0)?;
                     let length = wanted.len();
                     (self.read(address, wanted) == length).then_some(())?;
-                    evaluation
-                        .resume_with_memory(Value::Generic(u64::from_le_bytes(bytes)))
-                        .ok()?
+                    evaluation.resume_with_memory(Value::Generic(u64::from_le_bytes(bytes))).ok()?
                 }
-                EvaluationResult::RequiresRegister {
-                    register,
-                    base_type,
-                } if base_type.0 == 0 => {
+                EvaluationResult::RequiresRegister { register, base_type } if base_type.0 == 0 => {
                     let value = self.known(register)?;
-                    evaluation
-                        .resume_with_register(Value::Generic(value))
-                        .ok()?
+                    evaluation.resume_with_register(Value::Generic(value)).ok()?
                 }
                 _ => return None,
             };
@@ -306,9 +228,7 @@ impl Rules<'_, '_> {
         match evaluation.result().as_slice() {
             [piece] => match piece.location {
                 Location::Address { address } => Some(address),
-                Location::Value {
-                    value: Value::Generic(value),
-                } => Some(value),
+                Location::Value { value: Value::Generic(value) } => Some(value),
                 _ => None,
             },
             _ => None,

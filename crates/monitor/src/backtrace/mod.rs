@@ -50,12 +50,7 @@ pub type Read<'a> = dyn FnMut(u64, &mut [u8]) -> usize + 'a;
 
 /// At most `limit` frames, innermost first. `maps` is the text of `/proc/PID/maps`; files are opened by the
 /// paths in it, if they are still the mapped ones.
-pub fn backtrace(
-    maps: &str,
-    registers: &Registers,
-    read: &mut Read<'_>,
-    limit: usize,
-) -> Vec<Frame> {
+pub fn backtrace(maps: &str, registers: &Registers, read: &mut Read<'_>, limit: usize) -> Vec<Frame> {
     let deadline = Instant::now() + TIME;
     let mut modules = Modules::new(maps);
     let mut state = Unwound::new(registers);
@@ -90,13 +85,7 @@ pub fn backtrace(
 }
 
 /// The next frame by the most reliable means that knows it.
-fn step(
-    modules: &Modules,
-    place: &Place,
-    state: &Unwound,
-    read: &mut Read<'_>,
-    deadline: Instant,
-) -> Step {
+fn step(modules: &Modules, place: &Place, state: &Unwound, read: &mut Read<'_>, deadline: Instant) -> Step {
     if let Some(image) = &place.image {
         let step = cfi::step(image, place.address, state, read, deadline);
         if !matches!(step, Step::Unknown) {
@@ -113,24 +102,15 @@ fn step(
 }
 
 fn describe(pc: u64, place: &Place) -> Frame {
-    let symbol = place
-        .image
-        .as_ref()
-        .and_then(|image| symbols::find(image, place.address));
+    let symbol = place.image.as_ref().and_then(|image| symbols::find(image, place.address));
     let back = pc.wrapping_sub(place.runtime);
     Frame {
         address: pc,
         module: place.name.clone(),
-        offset: place
-            .name
-            .is_some()
-            .then(|| place.address.wrapping_add(back)),
-        symbol_offset: symbol.as_ref().map(|symbol| {
-            place
-                .address
-                .wrapping_add(back)
-                .wrapping_sub(symbol.address)
-        }),
+        offset: place.name.is_some().then(|| place.address.wrapping_add(back)),
+        symbol_offset: symbol
+            .as_ref()
+            .map(|symbol| place.address.wrapping_add(back).wrapping_sub(symbol.address)),
         symbol: symbol.map(|symbol| symbol.name),
     }
 }

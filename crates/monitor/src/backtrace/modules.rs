@@ -56,43 +56,28 @@ pub struct Place {
 impl Modules {
     /// `maps` is the text of `/proc/PID/maps` (proc_pid_maps(5)); lines that can't be read are left out.
     pub fn new(maps: &str) -> Self {
-        Self {
-            mappings: maps.lines().filter_map(mapping).collect(),
-            images: HashMap::new(),
-            budget: ALL,
-        }
+        Self { mappings: maps.lines().filter_map(mapping).collect(), images: HashMap::new(), budget: ALL }
     }
 
     fn find(&self, address: u64) -> Option<usize> {
-        self.mappings
-            .iter()
-            .position(|mapping| (mapping.start..mapping.end).contains(&address))
+        self.mappings.iter().position(|mapping| (mapping.start..mapping.end).contains(&address))
     }
 
     /// Whether code can run at `address`.
     pub fn executable(&self, address: u64) -> bool {
-        self.find(address)
-            .is_some_and(|index| self.mappings[index].executable)
+        self.find(address).is_some_and(|index| self.mappings[index].executable)
     }
 
     /// Looks `address` up; the file is read if code can run there.
     pub fn place(&mut self, address: u64, read: &mut Read<'_>) -> Place {
-        let nowhere = Place {
-            runtime: address,
-            name: None,
-            executable: false,
-            address,
-            image: None,
-        };
+        let nowhere = Place { runtime: address, name: None, executable: false, address, image: None };
         let Some(index) = self.find(address) else {
             return nowhere;
         };
         let image = self.image(index, read);
         let mapping = &self.mappings[index];
-        let distance = image
-            .as_ref()
-            .and_then(|image| distance(image, mapping.offset))
-            .filter(|_| mapping.executable);
+        let distance =
+            image.as_ref().and_then(|image| distance(image, mapping.offset)).filter(|_| mapping.executable);
         let offset = (address - mapping.start).wrapping_add(mapping.offset);
         Place {
             name: (!mapping.name.is_empty()).then(|| mapping.name.clone()),
@@ -147,10 +132,7 @@ fn mapping(line: &str) -> Option<Mapping> {
     let permissions = words.next()?;
     let offset = words.next()?;
     let inode = words.nth(1)?;
-    let (start, end) = (
-        u64::from_str_radix(start, 16).ok()?,
-        u64::from_str_radix(end, 16).ok()?,
-    );
+    let (start, end) = (u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?);
     (start < end).then_some(())?;
     Some(Mapping {
         start,
@@ -169,11 +151,7 @@ fn from_file(mapping: &Mapping, limit: u64) -> Option<Vec<u8>> {
         return None;
     }
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(&mapping.name)
-        .ok()?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(&mapping.name).ok()?;
     let facts = file.metadata().ok()?;
     if !facts.is_file() || facts.ino() != mapping.inode || facts.len() > limit {
         return None;
@@ -185,10 +163,7 @@ fn from_file(mapping: &Mapping, limit: u64) -> Option<Vec<u8>> {
 
 /// The program headers of an ELF image.
 pub fn segments(image: &[u8]) -> Option<&[ProgramHeader64<LittleEndian>]> {
-    FileHeader64::<LittleEndian>::parse(image)
-        .ok()?
-        .program_headers(LittleEndian, image)
-        .ok()
+    FileHeader64::<LittleEndian>::parse(image).ok()?.program_headers(LittleEndian, image).ok()
 }
 
 /// What to add to a file offset to get the address in the file, where the code at `offset` is concerned: that

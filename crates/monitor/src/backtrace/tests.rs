@@ -38,16 +38,7 @@ fn registers() -> Registers {
         );
     }
     let [rip, rsp, rbp, rbx, r12, r13, r14, r15] = words;
-    Registers {
-        rip,
-        rsp,
-        rbp,
-        rbx,
-        r12,
-        r13,
-        r14,
-        r15,
-    }
+    Registers { rip, rsp, rbp, rbx, r12, r13, r14, r15 }
 }
 
 #[inline(never)]
@@ -66,12 +57,7 @@ fn middle(maps: &str) -> Vec<Frame> {
 fn position(frames: &[Frame], name: &str) -> usize {
     frames
         .iter()
-        .position(|frame| {
-            frame
-                .symbol
-                .as_ref()
-                .is_some_and(|symbol| symbol.contains(name))
-        })
+        .position(|frame| frame.symbol.as_ref().is_some_and(|symbol| symbol.contains(name)))
         .unwrap_or_else(|| panic!("no {name} in {frames:#?}"))
 }
 
@@ -84,16 +70,7 @@ fn callers_are_found_up_to_the_start_of_the_thread() {
     let module = std::env::current_exe().unwrap();
     assert_eq!(frames[0].module.as_deref(), module.to_str());
     assert!(frames.len() < LIMIT, "{frames:#?}");
-    assert!(
-        frames
-            .last()
-            .unwrap()
-            .module
-            .as_ref()
-            .unwrap()
-            .contains("libc"),
-        "{frames:#?}"
-    );
+    assert!(frames.last().unwrap().module.as_ref().unwrap().contains("libc"), "{frames:#?}");
 }
 
 #[test]
@@ -167,10 +144,7 @@ fn a_call_through_a_bad_pointer_has_a_caller() {
         buffer.len()
     };
     let frames = backtrace(&maps(), &here, &mut memory, 2);
-    assert_eq!(
-        (frames[0].address, frames[0].module.as_ref()),
-        (here.rip, None)
-    );
+    assert_eq!((frames[0].address, frames[0].module.as_ref()), (here.rip, None));
     assert_eq!(position(&frames, "a_call_through_a_bad_pointer"), 1);
 }
 
@@ -179,16 +153,7 @@ fn nothing_is_known_without_maps() {
     let here = registers();
     let frames = backtrace("", &here, &mut read, LIMIT);
     let address = here.rip;
-    assert_eq!(
-        frames,
-        [Frame {
-            address,
-            module: None,
-            offset: None,
-            symbol: None,
-            symbol_offset: None
-        }]
-    );
+    assert_eq!(frames, [Frame { address, module: None, offset: None, symbol: None, symbol_offset: None }]);
     assert!(backtrace(&maps(), &here, &mut read, 0).is_empty());
 }
 
@@ -219,12 +184,7 @@ fn noise_in_registers_maps_and_memory_does_no_harm() {
             text[at] = noise.next().to_le_bytes()[0];
         }
         if noise.below(2) == 0 {
-            here = Registers {
-                rip: noise.next(),
-                rsp: noise.next(),
-                rbp: noise.next(),
-                ..here
-            };
+            here = Registers { rip: noise.next(), rsp: noise.next(), rbp: noise.next(), ..here };
         }
         let mut memory = |address: u64, buffer: &mut [u8]| {
             buffer.fill_with(|| noise.next().to_le_bytes()[0]);
@@ -240,21 +200,13 @@ fn noise_in_registers_maps_and_memory_does_no_harm() {
 fn library(base: u64) -> (Vec<u8>, String) {
     let maps = maps();
     let lines = || maps.lines().filter(|line| line.contains("/libc.so"));
-    let path = lines()
-        .next()
-        .and_then(|line| line.split_whitespace().last())
-        .unwrap();
+    let path = lines().next().and_then(|line| line.split_whitespace().last()).unwrap();
     let moved = lines().map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [from, to] = [0, 1].map(|end| words[0].split('-').nth(end).unwrap());
-        let [from, to, offset] =
-            [from, to, words[2]].map(|word| u64::from_str_radix(word, 16).unwrap());
+        let [from, to, offset] = [from, to, words[2]].map(|word| u64::from_str_radix(word, 16).unwrap());
         let start = base + offset;
-        format!(
-            "{start:x}-{:x} {} {offset:x} 00:00 0 [image]\n",
-            start + (to - from),
-            words[1]
-        )
+        format!("{start:x}-{:x} {} {offset:x} 00:00 0 [image]\n", start + (to - from), words[1])
     });
     (std::fs::read(path).unwrap(), moved.collect())
 }
@@ -278,23 +230,14 @@ fn noise_in_files_does_no_harm() {
             image[at] = noise.next().to_le_bytes()[0];
         }
         let mut memory = |address: u64, buffer: &mut [u8]| {
-            let offset = address
-                .checked_sub(BASE)
-                .and_then(|offset| usize::try_from(offset).ok());
-            let rest = offset
-                .and_then(|offset| image.get(offset..))
-                .unwrap_or_default();
+            let offset = address.checked_sub(BASE).and_then(|offset| usize::try_from(offset).ok());
+            let rest = offset.and_then(|offset| image.get(offset..)).unwrap_or_default();
             let got = rest.len().min(buffer.len());
             buffer[..got].copy_from_slice(&rest[..got]);
             got
         };
         let rip = BASE + noise.next() % whole.len() as u64;
-        let here = Registers {
-            rip,
-            rsp: BASE,
-            rbp: BASE + 64,
-            ..Registers::default()
-        };
+        let here = Registers { rip, rsp: BASE, rbp: BASE + 64, ..Registers::default() };
         let frames = backtrace(&maps, &here, &mut memory, 8);
         assert!((1..=8).contains(&frames.len()));
         // The symbol table is never mapped, so it is asked for directly.

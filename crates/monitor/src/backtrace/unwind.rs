@@ -41,10 +41,7 @@ impl Frame {
         frame.registers[RSP] = Some(from.rsp);
         frame.registers[RBP] = Some(from.rbp);
         frame.registers[RBX] = Some(from.rbx);
-        for (index, value) in [from.r12, from.r13, from.r14, from.r15]
-            .into_iter()
-            .enumerate()
-        {
+        for (index, value) in [from.r12, from.r13, from.r14, from.r15].into_iter().enumerate() {
             frame.registers[R12 + index] = Some(value);
         }
         frame
@@ -105,9 +102,7 @@ pub fn from_signal_frame(frame: &Frame, read: &mut Read<'_>) -> Option<Frame> {
     const SHORT: [u8; 7] = [0xb8, 15, 0, 0, 0, 0x0f, 0x05];
     const REGISTERS: u64 = 40;
     /// DWARF numbers in the order of `struct sigcontext`: r8-r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip.
-    const ORDER: [usize; 17] = [
-        8, 9, 10, 11, 12, 13, 14, 15, 5, 4, RBP, RBX, 1, 0, 2, RSP, RIP,
-    ];
+    const ORDER: [usize; 17] = [8, 9, 10, 11, 12, 13, 14, 15, 5, 4, RBP, RBX, 1, 0, 2, RSP, RIP];
     let mut code = [0; 9];
     let got = read(frame.pc(), &mut code);
     let code = &code[..got.min(code.len())];

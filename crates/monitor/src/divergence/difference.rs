@@ -29,27 +29,14 @@ fn part_at(inputs: &Inputs, at: usize) -> Option<usize> {
 pub fn first(table: &Table<'_>, leader: &CallArrival, other: &CallArrival) -> Option<Difference> {
     let at = stretto_semantics::first_difference(&leader.inputs.bytes, &other.inputs.bytes)?;
     let part = part_at(&leader.inputs, at)?;
-    let (
-        Part {
-            argument, field, ..
-        },
-        start,
-    ) = leader.inputs.parts[part];
-    let argument_name = leader.row().and_then(|row| {
-        row.arg_names
-            .get(usize::from(argument))
-            .map(|&name| table.string(name))
-    });
+    let (Part { argument, field, .. }, start) = leader.inputs.parts[part];
+    let argument_name =
+        leader.row().and_then(|row| row.arg_names.get(usize::from(argument)).map(|&name| table.string(name)));
     let mut name = argument_name.unwrap_or("").to_owned();
     if field != 0 {
         name = format!("{name}.{}", table.string(field));
     }
-    Some(Difference {
-        argument,
-        name,
-        offset: at - start,
-        part,
-    })
+    Some(Difference { argument, name, offset: at - start, part })
 }
 
 /// Memory around the difference in one variant, as the report shows it; `None` if the part is a register.
@@ -63,9 +50,6 @@ pub fn context(difference: &Difference, call: &CallArrival, tid: i32) -> Option<
     let start = address.saturating_sub(BEFORE).max(part.address);
     let mut bytes = vec![0; CONTEXT];
     let got = Remote::new(tid).read(start, &mut bytes);
-    let hex: String = bytes[..got]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex: String = bytes[..got].iter().map(|byte| format!("{byte:02x}")).collect();
     Some(serde_json::json!({"address": address, "start": start, "hex": hex}))
 }

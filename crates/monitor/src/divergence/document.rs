@@ -16,52 +16,28 @@ use crate::taskset::{Arrival, HistoryEntry, Meeting, TaskSet};
 const FRAMES: usize = 48;
 
 /// Builds the document; every thread that has arrived is stopped.
-pub fn build(
-    session: &Session,
-    set: &TaskSet,
-    meeting: &Meeting,
-    kind: &Kind,
-    odd: &[usize],
-) -> Value {
+pub fn build(session: &Session, set: &TaskSet, meeting: &Meeting, kind: &Kind, odd: &[usize]) -> Value {
     let table = session.table();
     let leader = meeting.arrivals[0].as_deref();
     let difference = first_difference(table.as_ref(), meeting, odd);
     let call = match (kind, leader) {
-        (Kind::Result(row, _), _) => {
-            Some(json!({"nr": row.nr, "name": string(table.as_ref(), row.name)}))
-        }
+        (Kind::Result(row, _), _) => Some(json!({"nr": row.nr, "name": string(table.as_ref(), row.name)})),
         (_, Some(Arrival::Call(call))) => {
             Some(json!({"nr": call.nr(), "name": name(table.as_ref(), call.nr())}))
         }
-        _ => odd
-            .iter()
-            .find_map(|&variant| match meeting.arrivals[variant].as_deref() {
-                Some(Arrival::Call(call)) => {
-                    Some(json!({"nr": call.nr(), "name": name(table.as_ref(), call.nr())}))
-                }
-                _ => None,
-            }),
+        _ => odd.iter().find_map(|&variant| match meeting.arrivals[variant].as_deref() {
+            Some(Arrival::Call(call)) => {
+                Some(json!({"nr": call.nr(), "name": name(table.as_ref(), call.nr())}))
+            }
+            _ => None,
+        }),
     };
     let variants: Vec<Value> = session
         .active()
-        .map(|variant| {
-            describe(
-                session,
-                table.as_ref(),
-                set,
-                meeting,
-                kind,
-                variant,
-                difference.as_ref(),
-            )
-        })
+        .map(|variant| describe(session, table.as_ref(), set, meeting, kind, variant, difference.as_ref()))
         .collect();
-    let command: Vec<String> = session
-        .config
-        .argv
-        .iter()
-        .map(|word| String::from_utf8_lossy(word).into_owned())
-        .collect();
+    let command: Vec<String> =
+        session.config.argv.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
     json!({
         "stretto": env!("CARGO_PKG_VERSION"),
         "kind": kind.name(),
@@ -87,19 +63,11 @@ fn string(table: Option<&Table<'_>>, offset: u32) -> String {
 /// The name of a system call, or its number.
 fn name(table: Option<&Table<'_>>, nr: u64) -> String {
     table
-        .and_then(|table| {
-            table
-                .by_number(nr)
-                .map(|row| table.string(row.name).to_owned())
-        })
+        .and_then(|table| table.by_number(nr).map(|row| table.string(row.name).to_owned()))
         .unwrap_or_else(|| format!("system call {nr}"))
 }
 
-fn first_difference(
-    table: Option<&Table<'_>>,
-    meeting: &Meeting,
-    odd: &[usize],
-) -> Option<Difference> {
+fn first_difference(table: Option<&Table<'_>>, meeting: &Meeting, odd: &[usize]) -> Option<Difference> {
     let Some(Arrival::Call(leader)) = meeting.arrivals[0].as_deref() else {
         return None;
     };
@@ -116,11 +84,7 @@ fn doing(table: Option<&Table<'_>>, arrival: Option<&Arrival>) -> String {
     match arrival {
         Some(Arrival::Call(call)) => format!("called {}", name(table, call.nr())),
         Some(Arrival::Fault { info, .. }) => {
-            format!(
-                "took signal {} at address {:#x}",
-                info.signal(),
-                info.address()
-            )
+            format!("took signal {} at address {:#x}", info.signal(), info.address())
         }
         Some(Arrival::Timestamp { .. }) => "read the time stamp".to_owned(),
         None => "has not come to a system call".to_owned(),
@@ -153,10 +117,7 @@ fn summary(
             )
         }
         Kind::Result(row, _) => {
-            format!(
-                "{} gave variant {first} another result than the leader",
-                string(table, row.name)
-            )
+            format!("{} gave variant {first} another result than the leader", string(table, row.name))
         }
         Kind::Death(signal) => {
             format!("variant {first} was ended by signal {signal}, the leader was not")
@@ -184,18 +145,13 @@ fn describe(
     let tid = set.tid(variant);
     let arrival = meeting.arrivals[variant].as_deref();
     let maps = maps::text(tid);
-    let frames = arrival
-        .map(|arrival| frames(&maps, arrival.registers(), tid))
-        .unwrap_or_default();
+    let frames = arrival.map(|arrival| frames(&maps, arrival.registers(), tid)).unwrap_or_default();
     let context = match (arrival, difference) {
         (Some(Arrival::Call(call)), Some(difference)) => difference::context(difference, call, tid),
         _ => None,
     };
-    let history: Vec<Value> = set
-        .history_of(variant)
-        .iter()
-        .map(|entry| history_line(table, entry))
-        .collect();
+    let history: Vec<Value> =
+        set.history_of(variant).iter().map(|entry| history_line(table, entry)).collect();
     json!({
         "variant": variant,
         "role": if variant == 0 { "leader" } else { "follower" },
@@ -259,12 +215,7 @@ fn frames(maps: &str, registers: &Registers, tid: i32) -> Vec<backtrace::Frame> 
         r14: registers.r14,
         r15: registers.r15,
     };
-    backtrace(
-        maps,
-        &start,
-        &mut |address, buffer| memory.read(address, buffer),
-        FRAMES,
-    )
+    backtrace(maps, &start, &mut |address, buffer| memory.read(address, buffer), FRAMES)
 }
 
 fn registers(registers: &Registers) -> Value {

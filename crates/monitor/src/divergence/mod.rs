@@ -44,10 +44,7 @@ impl Kind {
 /// The kind of a difference between the leader and the odd variants.
 #[must_use]
 pub fn kind_of(leader: &Arrival, present: &[(usize, Arc<Arrival>)], odd: &[usize]) -> Kind {
-    let others = present
-        .iter()
-        .filter(|(variant, _)| odd.contains(variant))
-        .map(|(_, arrival)| &**arrival);
+    let others = present.iter().filter(|(variant, _)| odd.contains(variant)).map(|(_, arrival)| &**arrival);
     let mut kind = Kind::Argument;
     for other in others {
         match (leader, other) {
@@ -63,9 +60,8 @@ pub fn kind_of(leader: &Arrival, present: &[(usize, Arc<Arrival>)], odd: &[usize
 /// has arrived stays where it is.
 pub fn report(session: &Session, set: &TaskSet, meeting: &Meeting, kind: Kind, odd: &[usize]) {
     let document = document::build(session, set, meeting, &kind, odd);
-    session.events.event(
-        "divergence",
-        serde_json::json!({"task": set.id, "kind": kind.name(), "report": &document}),
-    );
+    session
+        .events
+        .event("divergence", serde_json::json!({"task": set.id, "kind": kind.name(), "report": &document}));
     lock(&session.divergences).push(document.to_string());
 }

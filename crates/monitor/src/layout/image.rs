@@ -17,18 +17,12 @@ const AT_IGNORE: u64 = 1;
 fn images(memory: Remote, mappings: &[Mapping], auxv: &Auxv) -> Vec<Cluster> {
     let program = auxv.get(AT_PHDR).or_else(|| auxv.get(AT_ENTRY));
     let loader = auxv.get(AT_BASE).filter(|&base| base != 0);
-    [program, loader]
-        .into_iter()
-        .flatten()
-        .filter_map(|inside| cluster(memory, mappings, inside))
-        .collect()
+    [program, loader].into_iter().flatten().filter_map(|inside| cluster(memory, mappings, inside)).collect()
 }
 
 /// The mappings of the file that holds `inside`, with the anonymous ones between and behind them (.bss).
 fn cluster(memory: Remote, mappings: &[Mapping], inside: u64) -> Option<Cluster> {
-    let hit = mappings
-        .iter()
-        .position(|mapping| (mapping.start..mapping.end).contains(&inside))?;
+    let hit = mappings.iter().position(|mapping| (mapping.start..mapping.end).contains(&inside))?;
     let name = mappings[hit].name.clone();
     let own = |mapping: &Mapping| mapping.name == name || mapping.name.is_empty();
     let mut first = hit;
@@ -47,12 +41,7 @@ fn cluster(memory: Remote, mappings: &[Mapping], inside: u64) -> Option<Cluster>
     let mut header = [0u8; 18];
     let elf = memory.read(start, &mut header) == 18 && header.starts_with(b"\x7fELF");
     // e_type, ELF-64 header offset 16: 3 = ET_DYN.
-    Some(Cluster {
-        start,
-        end,
-        movable: elf && header[16] == 3,
-        parts,
-    })
+    Some(Cluster { start, end, movable: elf && header[16] == 3, parts })
 }
 
 /// Takes stock in the leader at its exec stop and hides the vDSO from the program.
@@ -89,11 +78,7 @@ pub fn inspect(stopped: &Stopped) -> Result<ImageInfo, Error> {
 fn start_brk(tid: i32) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{tid}/stat")).unwrap_or_default();
     let behind_name = text.rsplit_once(')').map_or("", |(_, rest)| rest);
-    behind_name
-        .split_whitespace()
-        .nth(44)
-        .and_then(|word| word.parse().ok())
-        .unwrap_or(0)
+    behind_name.split_whitespace().nth(44).and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 
 /// Gives a follower, stopped at the end of its exec, the leader's stack and images of its own.
@@ -110,16 +95,13 @@ pub fn arrange(
     let mut registers = stopped.registers()?;
     let mappings = maps::parse(&maps::text(stopped.tid()));
     let mut own_stack = vec![0; 0];
-    let holder = mappings
-        .iter()
-        .find(|mapping| (mapping.start..mapping.end).contains(&registers.rsp))
-        .cloned();
+    let holder =
+        mappings.iter().find(|mapping| (mapping.start..mapping.end).contains(&registers.rsp)).cloned();
     if let Some(holder) = &holder {
         own_stack.resize(usize::try_from(holder.end - registers.rsp).unwrap_or(0), 0);
         let _ = memory.read(registers.rsp, &mut own_stack);
     }
-    let own_auxv =
-        Auxv::find(&own_stack).ok_or(Error::Unexpected("no auxiliary vector after exec"))?;
+    let own_auxv = Auxv::find(&own_stack).ok_or(Error::Unexpected("no auxiliary vector after exec"))?;
     let clusters = images(memory, &mappings, &own_auxv);
 
     // A `syscall` instruction at the entry point, for as long as the moves take.
@@ -128,14 +110,10 @@ pub fn arrange(
     stopped.poke(entry, original & !0xffff | 0x050f)?;
     let mut calls = RemoteCalls::with_instruction(stopped, &registers, entry + 2);
 
-    for mapping in mappings
-        .iter()
-        .filter(|mapping| mapping.name.starts_with("[v") && mapping.name != "[vsyscall]")
+    for mapping in
+        mappings.iter().filter(|mapping| mapping.name.starts_with("[v") && mapping.name != "[vsyscall]")
     {
-        calls.call(
-            libc::SYS_munmap,
-            [mapping.start, mapping.length(), 0, 0, 0, 0],
-        )?;
+        calls.call(libc::SYS_munmap, [mapping.start, mapping.length(), 0, 0, 0, 0])?;
     }
     let mut moved_entry = entry;
     let mut moves = Vec::new();
@@ -150,10 +128,8 @@ pub fn arrange(
         for part in &cluster.parts {
             let target = base + (part.start - cluster.start);
             let flags = (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED) as u64;
-            let answer = calls.call(
-                libc::SYS_mremap,
-                [part.start, part.length(), part.length(), flags, target, 0],
-            )?;
+            let answer =
+                calls.call(libc::SYS_mremap, [part.start, part.length(), part.length(), flags, target, 0])?;
             check("mremap", answer)?;
             if (part.start..part.end).contains(&moved_entry) {
                 moved_entry = target + (moved_entry - part.start);
@@ -166,10 +142,7 @@ pub fn arrange(
 
     let (target, bytes) = place_stack(&mut calls, leader, mm, move_data)?;
     if let Some(holder) = holder.filter(|holder| !(holder.start..holder.end).contains(&target)) {
-        calls.call(
-            libc::SYS_munmap,
-            [holder.start, holder.length(), 0, 0, 0, 0],
-        )?;
+        calls.call(libc::SYS_munmap, [holder.start, holder.length(), 0, 0, 0, 0])?;
     }
     let stopped = calls.finish()?;
     stopped.poke(moved_entry, original)?;
@@ -188,10 +161,7 @@ pub fn arrange(
         }
     }
     if memory.write(target, &bytes) != bytes.len() {
-        return Err(Error::Os {
-            call: "process_vm_writev",
-            errno: libc::EFAULT,
-        });
+        return Err(Error::Os { call: "process_vm_writev", errno: libc::EFAULT });
     }
     registers.rsp = target;
     registers.rip = moved_entry;
@@ -207,17 +177,10 @@ fn place_stack(
     move_data: bool,
 ) -> Result<(u64, Vec<u8>), Error> {
     let length = leader.stack.length();
-    let start = if move_data {
-        mm.reserve(length + (8 << 20)) + (8 << 20)
-    } else {
-        leader.stack.start
-    };
+    let start = if move_data { mm.reserve(length + (8 << 20)) + (8 << 20) } else { leader.stack.start };
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN | libc::MAP_FIXED;
     let protection = libc::PROT_READ | libc::PROT_WRITE;
-    let answer = calls.call(
-        libc::SYS_mmap,
-        [start, length, protection as u64, flags as u64, u64::MAX, 0],
-    )?;
+    let answer = calls.call(libc::SYS_mmap, [start, length, protection as u64, flags as u64, u64::MAX, 0])?;
     check("mmap", answer)?;
     let delta = start.wrapping_sub(leader.stack.start);
     let mut bytes = leader.stack_bytes.clone();
@@ -225,21 +188,14 @@ fn place_stack(
         stack::rebase(&mut bytes, leader.stack.start..leader.stack.end, delta);
         // The stack may grow down by its limit: what is below belongs to it too.
         let reserve = 8 << 20;
-        mm.add(
-            leader.stack.start - reserve,
-            start - reserve,
-            length + reserve,
-        );
+        mm.add(leader.stack.start - reserve, start - reserve, length + reserve);
     }
     Ok((leader.rsp.wrapping_add(delta), bytes))
 }
 
 fn check(call: &'static str, answer: i64) -> Result<(), Error> {
     if (-4095..0).contains(&answer) {
-        return Err(Error::Os {
-            call,
-            errno: i32::try_from(-answer).unwrap_or(0),
-        });
+        return Err(Error::Os { call, errno: i32::try_from(-answer).unwrap_or(0) });
     }
     Ok(())
 }

@@ -37,21 +37,14 @@ impl Mm {
     /// A fresh address space of `variant`; `random` moves the arena's first address by up to 1 TiB.
     #[must_use]
     pub fn new(variant: usize, random: u64) -> Self {
-        let start =
-            ARENAS + variant as u64 * ARENA_SIZE + (random % (ARENA_SIZE / 4)) / PAGE * PAGE;
-        Self {
-            regions: Vec::new(),
-            arena: start,
-            brk: 0,
-        }
+        let start = ARENAS + variant as u64 * ARENA_SIZE + (random % (ARENA_SIZE / 4)) / PAGE * PAGE;
+        Self { regions: Vec::new(), arena: start, brk: 0 }
     }
 
     /// Takes `length` bytes of the arena, with an unmapped gap behind them.
     pub fn reserve(&mut self, length: u64) -> u64 {
         let address = self.arena;
-        self.arena = address
-            .wrapping_add(page_up(length))
-            .wrapping_add(16 * PAGE);
+        self.arena = address.wrapping_add(page_up(length)).wrapping_add(16 * PAGE);
         // Huge pages and `mmap` of hugetlb files want 2 MiB alignment of large areas.
         address
     }
@@ -59,11 +52,7 @@ impl Mm {
     /// Notes that a range lies elsewhere here than in the leader.
     pub fn add(&mut self, leader: u64, own: u64, length: u64) {
         if leader != own {
-            self.regions.push(Region {
-                leader,
-                own,
-                length: page_up(length),
-            });
+            self.regions.push(Region { leader, own, length: page_up(length) });
         }
     }
 
@@ -78,18 +67,11 @@ impl Mm {
                 continue;
             }
             if region.own < own {
-                kept.push(Region {
-                    length: own - region.own,
-                    ..region
-                });
+                kept.push(Region { length: own - region.own, ..region });
             }
             if end < region_end {
                 let skip = end - region.own;
-                kept.push(Region {
-                    leader: region.leader + skip,
-                    own: end,
-                    length: region_end - end,
-                });
+                kept.push(Region { leader: region.leader + skip, own: end, length: region_end - end });
             }
         }
         self.regions = kept;
@@ -98,11 +80,7 @@ impl Mm {
     /// The region that holds this own address.
     #[must_use]
     pub fn region_at(&self, own: u64) -> Option<Region> {
-        self.regions
-            .iter()
-            .rev()
-            .copied()
-            .find(|region| own.wrapping_sub(region.own) < region.length)
+        self.regions.iter().rev().copied().find(|region| own.wrapping_sub(region.own) < region.length)
     }
 }
 
@@ -113,11 +91,7 @@ impl Canon for Mm {
         if let Some(region) = self.region_at(value) {
             return region.leader + (value - region.own);
         }
-        if self
-            .regions
-            .iter()
-            .any(|region| value.wrapping_sub(region.leader) < region.length)
-        {
+        if self.regions.iter().any(|region| value.wrapping_sub(region.leader) < region.length) {
             return value ^ 1 << 63;
         }
         value

@@ -45,10 +45,7 @@ impl Auxv {
     /// The value of the first entry with this key.
     #[must_use]
     pub fn get(&self, key: u64) -> Option<u64> {
-        self.pairs
-            .iter()
-            .find(|pair| pair.0 == key)
-            .map(|pair| pair.1)
+        self.pairs.iter().find(|pair| pair.0 == key).map(|pair| pair.1)
     }
 
     /// Changes the value of an entry, here and in `bytes`.

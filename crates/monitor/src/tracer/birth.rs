@@ -28,16 +28,8 @@ impl Request {
         let args = call.args();
         let field = |offset: u64| memory.word(args[0].wrapping_add(offset)).unwrap_or(0);
         match call.nr() {
-            CLONE => Self {
-                flags: args[0],
-                parent_tid: args[2],
-                child_tid: args[3],
-            },
-            CLONE3 => Self {
-                flags: field(0),
-                parent_tid: field(24),
-                child_tid: field(16),
-            },
+            CLONE => Self { flags: args[0], parent_tid: args[2], child_tid: args[3] },
+            CLONE3 => Self { flags: field(0), parent_tid: field(24), child_tid: field(16) },
             _ => Self::default(),
         }
     }
@@ -52,9 +44,7 @@ impl Tracer<'_> {
     pub(super) fn prepare_birth(&mut self, stopped: &Stopped, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
         task.birth = super::task::Birth::default();
-        let call = task
-            .call()
-            .ok_or(Error::Unexpected("the thread is in no call"))?;
+        let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?;
         let untraced = libc::CLONE_UNTRACED as u64;
         let args = call.args();
         match call.nr() {
@@ -85,8 +75,7 @@ impl Tracer<'_> {
         }
         let task = self.task(tid)?;
         let request = Request::read(
-            task.call()
-                .ok_or(Error::Unexpected("the thread is in no call"))?,
+            task.call().ok_or(Error::Unexpected("the thread is in no call"))?,
             Remote::new(tid),
         );
         let parent = Arc::clone(&task.set);
@@ -102,14 +91,12 @@ impl Tracer<'_> {
             );
         }
         if self.session.events.logged() {
-            self.session.events.event(
-                "fork",
-                serde_json::json!({"task": parent.id, "child": set.id, "pid": child}),
-            );
+            self.session
+                .events
+                .event("fork", serde_json::json!({"task": parent.id, "child": set.id, "pid": child}));
         }
         self.start_child(tid, child, Arc::clone(&set), request)?;
-        self.session
-            .post_followers(&parent, &Decision::Forked(set, child));
+        self.session.post_followers(&parent, &Decision::Forked(set, child));
         self.resume(stopped, Resume::ToExit, 0)
     }
 
@@ -130,16 +117,10 @@ impl Tracer<'_> {
             return Ok(());
         };
         task.birth = super::task::Birth::default();
-        let stopped = task
-            .stopped
-            .take()
-            .ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         let memory = Remote::new(tid);
-        let request = Request::read(
-            task.call()
-                .ok_or(Error::Unexpected("the thread is in no call"))?,
-            memory,
-        );
+        let request =
+            Request::read(task.call().ok_or(Error::Unexpected("the thread is in no call"))?, memory);
         let word = leader.to_le_bytes();
         if request.has(libc::CLONE_PARENT_SETTID) {
             let _ = memory.write(request.parent_tid, &word);
@@ -162,11 +143,7 @@ impl Tracer<'_> {
         request: Request,
     ) -> Result<(), Error> {
         let parent = self.task(parent)?;
-        let tgid = if request.has(libc::CLONE_THREAD) {
-            parent.tgid
-        } else {
-            child
-        };
+        let tgid = if request.has(libc::CLONE_THREAD) { parent.tgid } else { child };
         let shares = request.has(libc::CLONE_VM);
         let mm = if shares {
             Rc::clone(&parent.mm)

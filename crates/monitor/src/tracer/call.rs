@@ -61,31 +61,15 @@ impl Tracer<'_> {
         {
             let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
             if self.variant == 0 {
-                semantics::gather(
-                    &self.table,
-                    row,
-                    &args,
-                    &mut memory,
-                    &Identity,
-                    &mut collector,
-                );
+                semantics::gather(&self.table, row, &args, &mut memory, &Identity, &mut collector);
             } else {
                 let mm = task.mm.borrow();
                 semantics::gather(&self.table, row, &args, &mut memory, &*mm, &mut collector);
             }
         }
-        let deliver = if self.leads() {
-            self.due_signal(&stopped, tid)?
-        } else {
-            None
-        };
+        let deliver = if self.leads() { self.due_signal(&stopped, tid)? } else { None };
         let inputs = collector.finish();
-        let arrival = Arc::new(Arrival::Call(CallArrival {
-            registers,
-            meaning,
-            inputs,
-            deliver,
-        }));
+        let arrival = Arc::new(Arrival::Call(CallArrival { registers, meaning, inputs, deliver }));
         let variant = self.variant;
         let task = self.task(tid)?;
         lock(&task.set.history[variant]).enter(registers.orig_rax, args);
@@ -100,17 +84,11 @@ impl Tracer<'_> {
         task.current = Some(Arc::clone(&arrival));
         let set = Arc::clone(&task.set);
         // A thread that ends keeps the turn until it has: others may wait for the end.
-        let exits = task
-            .call()
-            .and_then(CallArrival::row)
-            .is_some_and(|row| row.mechanism == Mechanism::Exit);
+        let exits =
+            task.call().and_then(CallArrival::row).is_some_and(|row| row.mechanism == Mechanism::Exit);
         let tid = task.tid;
         rendezvous::arrive(self.session, &set, self.variant, arrival);
-        if self.leads() || exits {
-            Ok(())
-        } else {
-            self.give_up_turn(tid)
-        }
+        if self.leads() || exits { Ok(()) } else { self.give_up_turn(tid) }
     }
 
     pub(super) fn on_exit(&mut self, stopped: Stopped) -> Result<(), Error> {
@@ -173,19 +151,11 @@ impl Tracer<'_> {
     pub(super) fn execute_each(&mut self, tid: i32) -> Result<(), Error> {
         let variant = self.variant;
         let task = self.task(tid)?;
-        let mechanism = task
-            .call()
-            .and_then(CallArrival::row)
-            .map(|row| row.mechanism);
-        let stopped = task
-            .stopped
-            .take()
-            .ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let mechanism = task.call().and_then(CallArrival::row).map(|row| row.mechanism);
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::ExecutingEach;
         if mechanism == Some(Mechanism::Exit) {
-            let whole_process = task
-                .call()
-                .is_some_and(|call| call.nr() == libc::SYS_exit_group as u64);
+            let whole_process = task.call().is_some_and(|call| call.nr() == libc::SYS_exit_group as u64);
             let (own, tgid) = (task.tid, task.tgid);
             for other in self.tasks.values_mut() {
                 if other.tid == own || whole_process && other.tgid == tgid {
@@ -212,10 +182,7 @@ impl Tracer<'_> {
     ) -> Result<(), Error> {
         let leads = self.leads();
         let task = self.task(tid)?;
-        let stopped = task
-            .stopped
-            .take()
-            .ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         let row = task.call().and_then(CallArrival::row).copied();
         if leads {
             let may_signal = row.is_some_and(|row| row.flags & stretto_abi::table::MAY_SIGNAL != 0);
@@ -225,8 +192,7 @@ impl Tracer<'_> {
                 task.state = State::Held(Held::Agreed(value));
             } else {
                 task.state = State::Running;
-                self.session
-                    .post_followers(&set, &crate::mailbox::Decision::Agreed(value, None));
+                self.session.post_followers(&set, &crate::mailbox::Decision::Agreed(value, None));
             }
             return self.go_on(stopped, 0);
         }
@@ -250,10 +216,7 @@ impl Tracer<'_> {
     pub(super) fn skip(&mut self, tid: i32, result: i64) -> Result<(), Error> {
         let variant = self.variant;
         let task = self.task(tid)?;
-        let stopped = task
-            .stopped
-            .take()
-            .ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         let Some(call) = task.call() else {
             return Err(Error::Unexpected("the thread is in no call"));
         };

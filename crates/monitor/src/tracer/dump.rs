@@ -19,17 +19,10 @@ impl Tracer<'_> {
                 || "no call".to_owned(),
                 |call| {
                     let row = self.table.by_number(call.nr());
-                    row.map_or_else(
-                        || call.nr().to_string(),
-                        |row| self.table.string(row.name).to_owned(),
-                    )
+                    row.map_or_else(|| call.nr().to_string(), |row| self.table.string(row.name).to_owned())
                 },
             );
-            let at = if task.stopped.is_some() {
-                "stopped"
-            } else {
-                "on its way"
-            };
+            let at = if task.stopped.is_some() { "stopped" } else { "on its way" };
             let mut state = format!("{:?}", task.state);
             state.truncate(state.find(['(', '{', ' ']).unwrap_or(state.len()));
             let meeting = crate::lock(&task.set.meeting);
@@ -49,33 +42,20 @@ impl Tracer<'_> {
             );
         }
         for task in self.tasks.values() {
-            for entry in task
-                .set
-                .history_of(self.variant)
-                .iter()
-                .rev()
-                .take(LAST)
-                .rev()
-            {
+            for entry in task.set.history_of(self.variant).iter().rev().take(LAST).rev() {
                 let _ = writeln!(
                     text,
                     "stretto: variant {} set {}: {} {:x?} = {:?}",
                     self.variant,
                     task.set.id,
-                    self.table
-                        .by_number(entry.nr)
-                        .map_or("?", |row| self.table.string(row.name)),
+                    self.table.by_number(entry.nr).map_or("?", |row| self.table.string(row.name)),
                     entry.args,
                     entry.result
                 );
             }
         }
         for (process, turns) in &self.turns {
-            let _ = writeln!(
-                text,
-                "stretto: variant {} process {process}: {turns}",
-                self.variant
-            );
+            let _ = writeln!(text, "stretto: variant {} process {process}: {turns}", self.variant);
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
     }

@@ -42,15 +42,8 @@ impl Tracer<'_> {
     fn materialise(&mut self, tid: i32, leader_tid: i32, fd: i64) -> Result<(), Error> {
         self.with_calls(tid, |tracer, calls, call: &CallArrival| {
             let opened = tracer.reopen(calls, call, leader_tid, fd)?;
-            let flags = calls.call(
-                libc::SYS_fcntl,
-                [fd as u64, libc::F_GETFD as u64, 0, 0, 0, 0],
-            )?;
-            let cloexec = if flags & i64::from(libc::FD_CLOEXEC) != 0 {
-                libc::O_CLOEXEC as u64
-            } else {
-                0
-            };
+            let flags = calls.call(libc::SYS_fcntl, [fd as u64, libc::F_GETFD as u64, 0, 0, 0, 0])?;
+            let cloexec = if flags & i64::from(libc::FD_CLOEXEC) != 0 { libc::O_CLOEXEC as u64 } else { 0 };
             calls.call(libc::SYS_dup3, [opened, fd as u64, cloexec, 0, 0, 0])?;
             calls.call(libc::SYS_close, [opened, 0, 0, 0, 0, 0])?;
             calls.back_to_entry(&call.registers)
@@ -63,10 +56,7 @@ impl Tracer<'_> {
         if former != tid {
             self.take_over_id(former, tid);
         }
-        let seed = self
-            .session
-            .seed
-            .wrapping_mul(u64::from(self.task(tid)?.set.id) | 1);
+        let seed = self.session.seed.wrapping_mul(u64::from(self.task(tid)?.set.id) | 1);
         let mm = Rc::new(RefCell::new(Mm::new(self.variant, seed)));
         let leads = self.leads();
         let process = self.task(tid)?.set.process;
@@ -81,18 +71,14 @@ impl Tracer<'_> {
         let set = Arc::clone(&task.set);
         // In 64-bit mode the code segment is 0x33 (arch/x86/include/asm/segment.h).
         if stopped.registers()?.cs != 0x33 {
-            self.session
-                .exec_error
-                .store(libc::ENOEXEC, Ordering::Release);
-            self.session
-                .fail("32-bit programs are not supported".to_owned());
+            self.session.exec_error.store(libc::ENOEXEC, Ordering::Release);
+            self.session.fail("32-bit programs are not supported".to_owned());
             return stopped.resume(Resume::Continue, libc::SIGKILL);
         }
         self.session.begun.store(true, Ordering::Release);
         let info = image::inspect(&stopped)?;
         self.note_image(&set, &info);
-        self.session
-            .post_followers(&set, &Decision::Image(Arc::new(info)));
+        self.session.post_followers(&set, &Decision::Image(Arc::new(info)));
         self.resume(stopped, Resume::ToExit, 0)
     }
 
@@ -105,20 +91,14 @@ impl Tracer<'_> {
         };
         let name = program.parts.first().map_or("", |part| part.name.as_str());
         if !program.movable {
-            let rest = if info.images.len() > 1 {
-                "its libraries are"
-            } else {
-                "nothing else is there to be"
-            };
-            let message = format!(
-                "{name} is not position-independent: its own code is not diversified, {rest}"
-            );
+            let rest =
+                if info.images.len() > 1 { "its libraries are" } else { "nothing else is there to be" };
+            let message =
+                format!("{name} is not position-independent: its own code is not diversified, {rest}");
             self.session.events.warn("non-pie", name, &message);
         }
         if self.session.events.logged() {
-            self.session
-                .events
-                .event("exec", serde_json::json!({"task": set.id, "program": name}));
+            self.session.events.event("exec", serde_json::json!({"task": set.id, "program": name}));
         }
     }
 
@@ -164,8 +144,7 @@ impl Tracer<'_> {
         let move_data = self.session.config.layout == Layout::Disjoint;
         let mm = Rc::clone(&self.task(stopped.tid())?.mm);
         let first = self.task(stopped.tid())?.set.id == 1;
-        let (stopped, mut registers) =
-            image::arrange(stopped, image, &mut mm.borrow_mut(), move_data)?;
+        let (stopped, mut registers) = image::arrange(stopped, image, &mut mm.borrow_mut(), move_data)?;
         registers.orig_rax = u64::MAX;
         registers.rax = 0;
         stopped.set_registers(&registers)?;

@@ -35,14 +35,13 @@ impl Tracer<'_> {
                 }
             }
             Mechanism::Mmap | Mechanism::Mremap | Mechanism::Brk => {
-                let own = self.with_calls(tid, |tracer, calls, call| {
-                    tracer.follow_mapping(calls, call, result)
-                })?;
+                let own =
+                    self.with_calls(tid, |tracer, calls, call| tracer.follow_mapping(calls, call, result))?;
                 return self.complete(tid, own, signal);
             }
-            Mechanism::Open => self.with_calls(tid, |tracer, calls, call| {
-                tracer.follow_open(calls, call, result)
-            })?,
+            Mechanism::Open => {
+                self.with_calls(tid, |tracer, calls, call| tracer.follow_open(calls, call, result))?
+            }
             Mechanism::RecvFds => self.with_calls(tid, |tracer, calls, _| {
                 result
                     .received
@@ -68,25 +67,11 @@ impl Tracer<'_> {
             return Ok(());
         }
         let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
-        let args = task
-            .call()
-            .ok_or(Error::Unexpected("the thread is in no call"))?
-            .args();
+        let args = task.call().ok_or(Error::Unexpected("the thread is in no call"))?.args();
         let mut memory = VariantMemory::new(Remote::new(tid));
         let mm = task.mm.borrow();
-        semantics::apply(
-            &self.table,
-            &row,
-            &args,
-            result.ret,
-            &mut memory,
-            &*mm,
-            &result.stream,
-        )
-        .map_err(|_| Error::Os {
-            call: "replication of results",
-            errno: libc::EFAULT,
-        })
+        semantics::apply(&self.table, &row, &args, result.ret, &mut memory, &*mm, &result.stream)
+            .map_err(|_| Error::Os { call: "replication of results", errno: libc::EFAULT })
     }
 
     /// Makes remote calls from the entry stop that the task is parked at.
@@ -96,14 +81,8 @@ impl Tracer<'_> {
         work: impl FnOnce(&mut Self, &mut RemoteCalls, &CallArrival) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let task = self.task(tid)?;
-        let stopped = task
-            .stopped
-            .take()
-            .ok_or(Error::Unexpected("the thread is not stopped"))?;
-        let arrival = task
-            .current
-            .clone()
-            .ok_or(Error::Unexpected("the thread has come to nothing"))?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let arrival = task.current.clone().ok_or(Error::Unexpected("the thread has come to nothing"))?;
         let crate::taskset::Arrival::Call(call) = &*arrival else {
             return Err(Error::Unexpected("the thread is in no call"));
         };
@@ -159,8 +138,8 @@ impl Tracer<'_> {
             _ => return self.placeholder(calls, result.ret, result.cloexec),
         };
         let flags = args[flags_at];
-        let reads_only = flags & (libc::O_ACCMODE as u64) == libc::O_RDONLY as u64
-            && flags & (libc::O_TRUNC as u64) == 0;
+        let reads_only =
+            flags & (libc::O_ACCMODE as u64) == libc::O_RDONLY as u64 && flags & (libc::O_TRUNC as u64) == 0;
         let Some(wanted) = result.readable.filter(|_| reads_only) else {
             return self.placeholder(calls, result.ret, result.cloexec);
         };
@@ -188,41 +167,21 @@ impl Tracer<'_> {
         signal: Option<SignalInfo>,
     ) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task
-            .stopped
-            .take()
-            .ok_or(Error::Unexpected("the thread is not stopped"))?;
-        let mut registers = task
-            .call()
-            .ok_or(Error::Unexpected("the thread is in no call"))?
-            .registers;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let mut registers = task.call().ok_or(Error::Unexpected("the thread is in no call"))?.registers;
         registers.orig_rax = libc::SYS_wait4 as u64;
-        set_arguments(
-            &mut registers,
-            &[child as u64, 0, libc::__WALL as u64, 0, 0, 0],
-        );
+        set_arguments(&mut registers, &[child as u64, 0, libc::__WALL as u64, 0, 0, 0]);
         stopped.set_registers(&registers)?;
         task.state = State::Reaping(result, signal);
         self.resume(stopped, Resume::ToExit, 0)
     }
 
     /// Returns to the program with this result, as if the call had been made here.
-    pub(super) fn complete(
-        &mut self,
-        tid: i32,
-        ret: i64,
-        signal: Option<SignalInfo>,
-    ) -> Result<(), Error> {
+    pub(super) fn complete(&mut self, tid: i32, ret: i64, signal: Option<SignalInfo>) -> Result<(), Error> {
         let variant = self.variant;
         let task = self.task(tid)?;
-        let stopped = task
-            .stopped
-            .take()
-            .ok_or(Error::Unexpected("the thread is not stopped"))?;
-        let mut registers = task
-            .call()
-            .ok_or(Error::Unexpected("the thread is in no call"))?
-            .registers;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let mut registers = task.call().ok_or(Error::Unexpected("the thread is in no call"))?.registers;
         #[allow(clippy::cast_sign_loss)] // the register holds the same bits
         {
             registers.rax = ret as u64;
@@ -241,7 +200,5 @@ impl Tracer<'_> {
 /// Device and inode of what a descriptor of `tid` stands for.
 pub fn file_identity(tid: i32, fd: i64) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(format!("/proc/{tid}/fd/{fd}"))
-        .ok()
-        .map(|metadata| (metadata.dev(), metadata.ino()))
+    std::fs::metadata(format!("/proc/{tid}/fd/{fd}")).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }

@@ -25,10 +25,7 @@ impl Tracer<'_> {
     /// Carries the call out for all.
     pub(super) fn execute(&mut self, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task
-            .stopped
-            .take()
-            .ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Executing;
         self.resume(stopped, Resume::ToExit, 0)?;
         self.give_up_turn(tid)
@@ -45,20 +42,13 @@ impl Tracer<'_> {
         }
         let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
         lock(&task.set.history[0]).leave(ret);
-        let call = task
-            .call()
-            .ok_or(Error::Unexpected("the thread is in no call"))?;
-        let row = *call
-            .row()
-            .ok_or(Error::Unexpected("the call is not described"))?;
+        let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?;
+        let row = *call.row().ok_or(Error::Unexpected("the call is not described"))?;
         let chooses_cpus = row.mechanism == Mechanism::CpusChosen && ret == 0;
         let args = call.args();
         let result = Arc::new(self.outcome(tid, call, &row, ret));
         let signal_may_follow = row.flags & MAY_SIGNAL != 0
-            || matches!(
-                i32::try_from(-ret),
-                Ok(libc::EPIPE | libc::EFBIG | libc::EINTR)
-            );
+            || matches!(i32::try_from(-ret), Ok(libc::EPIPE | libc::EFBIG | libc::EINTR));
         let set = Arc::clone(&task.set);
         if chooses_cpus {
             self.note_chosen_cpus(tid, &args);
@@ -69,8 +59,7 @@ impl Tracer<'_> {
             task.state = State::Held(Held::Result(result));
         } else {
             task.state = State::Running;
-            self.session
-                .post_followers(&set, &Decision::Result(result, None));
+            self.session.post_followers(&set, &Decision::Result(result, None));
         }
         self.go_on(stopped, 0)
     }
@@ -120,18 +109,8 @@ impl Tracer<'_> {
     }
 
     /// Everything that followers need to know of the leader's call.
-    pub(super) fn outcome(
-        &self,
-        tid: i32,
-        call: &CallArrival,
-        row: &CallRow,
-        ret: i64,
-    ) -> LeaderResult {
-        let mut result = LeaderResult {
-            ret,
-            call: Some(*row),
-            ..LeaderResult::default()
-        };
+    pub(super) fn outcome(&self, tid: i32, call: &CallArrival, row: &CallRow, ret: i64) -> LeaderResult {
+        let mut result = LeaderResult { ret, call: Some(*row), ..LeaderResult::default() };
         let mut memory = VariantMemory::new(Remote::new(tid));
         let args = call.args();
         if row.mechanism == Mechanism::CpusShown {
@@ -139,16 +118,7 @@ impl Tracer<'_> {
         }
         let mut outputs = Outputs::default();
         let before = InputsBefore(&call.inputs);
-        semantics::collect(
-            &self.table,
-            row,
-            &args,
-            ret,
-            &mut memory,
-            &before,
-            &Identity,
-            &mut outputs,
-        );
+        semantics::collect(&self.table, row, &args, ret, &mut memory, &before, &Identity, &mut outputs);
         (result.stream, result.received) = outputs.finish();
         if (-4095..0).contains(&ret) {
             return result;
@@ -160,9 +130,7 @@ impl Tracer<'_> {
             Mechanism::Open => result.readable = readable(tid, ret),
             Mechanism::Mmap => result.elf = maps_elf(tid, &args),
             Mechanism::RecvFds => {
-                result.cloexec = args
-                    .iter()
-                    .any(|&arg| arg & 0x4000_0000 != 0 && arg < 1 << 32)
+                result.cloexec = args.iter().any(|&arg| arg & 0x4000_0000 != 0 && arg < 1 << 32)
             }
             Mechanism::Wait => {
                 let child = if call.nr() == libc::SYS_wait4 as u64 {

@@ -45,11 +45,7 @@ impl Tracer<'_> {
             || protection & libc::PROT_EXEC as u64 != 0
             || self.session.config.layout == Layout::Disjoint;
         if flags & FIXED == 0 {
-            args[0] = if apart {
-                self.task(calls.tid())?.mm.borrow_mut().reserve(length)
-            } else {
-                leader
-            };
+            args[0] = if apart { self.task(calls.tid())?.mm.borrow_mut().reserve(length) } else { leader };
             args[3] |= FIXED_NOREPLACE;
         }
         let mut opened = None;
@@ -66,10 +62,7 @@ impl Tracer<'_> {
         }
         let own_address = expect("mmap", own)?;
         if flags & FIXED == 0 {
-            self.task(calls.tid())?
-                .mm
-                .borrow_mut()
-                .add(leader, own_address, length);
+            self.task(calls.tid())?.mm.borrow_mut().add(leader, own_address, length);
         }
         Ok(own)
     }
@@ -84,8 +77,8 @@ impl Tracer<'_> {
         #[allow(clippy::cast_possible_truncation)] // descriptors are ints
         let fd = i64::from(args[4] as i32);
         let leader_tid = self.task(calls.tid())?.set.tid(0);
-        let shared = args[3] & 0xf == libc::MAP_SHARED as u64
-            || args[3] & 0xf == libc::MAP_SHARED_VALIDATE as u64;
+        let shared =
+            args[3] & 0xf == libc::MAP_SHARED as u64 || args[3] & 0xf == libc::MAP_SHARED_VALIDATE as u64;
         if shared && args[2] & libc::PROT_WRITE as u64 != 0 {
             // Only the leader's stores may reach the file.
             args[3] = args[3] & !0xf | libc::MAP_PRIVATE as u64;
@@ -117,21 +110,14 @@ impl Tracer<'_> {
         let place = call.registers.rsp;
         let memory = Remote::new(calls.tid());
         let mut saved = vec![0; path.len()];
-        if memory.read(place, &mut saved) != saved.len()
-            || memory.write(place, path.as_bytes()) != path.len()
+        if memory.read(place, &mut saved) != saved.len() || memory.write(place, path.as_bytes()) != path.len()
         {
-            return Err(Error::Os {
-                call: "process_vm_writev",
-                errno: libc::EFAULT,
-            });
+            return Err(Error::Os { call: "process_vm_writev", errno: libc::EFAULT });
         }
         let mut answer = -1;
         for mode in [libc::O_RDWR, libc::O_RDONLY] {
             let flags = (mode | libc::O_CLOEXEC) as u64;
-            answer = calls.call(
-                libc::SYS_openat,
-                [libc::AT_FDCWD as u64, place, flags, 0, 0, 0],
-            )?;
+            answer = calls.call(libc::SYS_openat, [libc::AT_FDCWD as u64, place, flags, 0, 0, 0])?;
             if answer >= 0 {
                 break;
             }
@@ -148,10 +134,7 @@ impl Tracer<'_> {
             let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64 | FIXED_NOREPLACE;
             expect(
                 "mmap for brk",
-                calls.call(
-                    libc::SYS_mmap,
-                    [from, to - from, protection, flags, u64::MAX, 0],
-                )?,
+                calls.call(libc::SYS_mmap, [from, to - from, protection, flags, u64::MAX, 0])?,
             )?;
         } else if to < from {
             calls.call(libc::SYS_munmap, [to, from - to, 0, 0, 0, 0])?;
@@ -199,10 +182,7 @@ impl Tracer<'_> {
 /// A follower must be able to do what the leader could.
 fn expect(call: &'static str, answer: i64) -> Result<u64, Error> {
     if (-4095..0).contains(&answer) {
-        return Err(Error::Os {
-            call,
-            errno: i32::try_from(-answer).unwrap_or(0),
-        });
+        return Err(Error::Os { call, errno: i32::try_from(-answer).unwrap_or(0) });
     }
     #[allow(clippy::cast_sign_loss)]
     Ok(answer as u64)

@@ -84,12 +84,7 @@ impl<'s> Tracer<'s> {
     /// Takes the variant's first thread, which has just been seized.
     pub fn adopt_root(&mut self, set: &Arc<TaskSet>, tid: i32) {
         let mm = Mm::new(self.variant, self.session.seed);
-        self.add(Task::new(
-            Arc::clone(set),
-            tid,
-            tid,
-            Rc::new(RefCell::new(mm)),
-        ));
+        self.add(Task::new(Arc::clone(set), tid, tid, Rc::new(RefCell::new(mm))));
     }
 
     fn add(&mut self, task: Task) {
@@ -114,8 +109,7 @@ impl<'s> Tracer<'s> {
                 Ok(None) => {}
                 Err(Error::Gone) => return,
                 Err(error) => {
-                    self.session
-                        .fail(format!("variant {}: {error}", self.variant));
+                    self.session.fail(format!("variant {}: {error}", self.variant));
                     return;
                 }
             }
@@ -172,10 +166,7 @@ impl<'s> Tracer<'s> {
             Err(Error::Gone) => {}
             Err(Error::Ended(event)) => self.on_end(tid, event),
             Err(error) => {
-                let call = self
-                    .tasks
-                    .get(&tid)
-                    .and_then(|task| task.call().map(|call| call.nr()));
+                let call = self.tasks.get(&tid).and_then(|task| task.call().map(|call| call.nr()));
                 self.session.fail(format!(
                     "variant {}, thread {tid}, system call {}: {error}",
                     self.variant,
@@ -273,11 +264,9 @@ impl<'s> Tracer<'s> {
             Decision::SignalAnywhere(info, had_turn) => self.signal_anywhere(tid, &info, had_turn),
             Decision::SignalTaken => self.signal_taken(tid),
             Decision::Kill => self.kill(tid),
-            Decision::Drop
-            | Decision::Recheck
-            | Decision::Tick
-            | Decision::Dump
-            | Decision::Turn { .. } => Ok(()),
+            Decision::Drop | Decision::Recheck | Decision::Tick | Decision::Dump | Decision::Turn { .. } => {
+                Ok(())
+            }
         }
     }
 
@@ -310,11 +299,7 @@ impl<'s> Tracer<'s> {
         };
         self.by_set.remove(&task.set.id);
         let process = task.set.process;
-        if self
-            .tasks
-            .values()
-            .any(|other| other.set.process == process)
-        {
+        if self.tasks.values().any(|other| other.set.process == process) {
             let outcome = self.end_turn(process, tid);
             self.settle(tid, outcome);
         } else {

@@ -44,12 +44,7 @@ fn is_fault(info: &SignalInfo) -> bool {
     info.code() > 0
         && matches!(
             info.signal(),
-            libc::SIGSEGV
-                | libc::SIGBUS
-                | libc::SIGFPE
-                | libc::SIGILL
-                | libc::SIGTRAP
-                | libc::SIGSYS
+            libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP | libc::SIGSYS
         )
 }
 
@@ -91,16 +86,12 @@ impl Tracer<'_> {
             // Only what the leader took counts; a fatal signal from outside must still end the follower.
             return self.resume(stopped, Resume::Continue, 0);
         }
-        self.session
-            .statistics
-            .signals
-            .fetch_add(1, Ordering::Relaxed);
+        self.session.statistics.signals.fetch_add(1, Ordering::Relaxed);
         if self.session.events.logged() {
             let id = self.task(tid)?.set.id;
-            self.session.events.event(
-                "signal",
-                serde_json::json!({"task": id, "signal": signal, "code": info.code()}),
-            );
+            self.session
+                .events
+                .event("signal", serde_json::json!({"task": id, "signal": signal, "code": info.code()}));
         }
         if self.is_reminder(tid, &info) {
             return self.signal_everywhere(stopped);
@@ -121,32 +112,20 @@ impl Tracer<'_> {
             State::Interrupted(ret) => {
                 task.state = State::Running;
                 let set = Arc::clone(&task.set);
-                let call = task
-                    .call()
-                    .ok_or(Error::Unexpected("the thread is in no call"))?
-                    .clone();
-                let row = *call
-                    .row()
-                    .ok_or(Error::Unexpected("the call is not described"))?;
+                let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?.clone();
+                let row = *call.row().ok_or(Error::Unexpected("the call is not described"))?;
                 let result = Arc::new(self.outcome(tid, &call, &row, -i64::from(libc::EINTR)));
-                self.session
-                    .post_followers(&set, &Decision::Interrupted(ret, info, result));
+                self.session.post_followers(&set, &Decision::Interrupted(ret, info, result));
                 self.go_on(stopped, signal)
             }
-            State::Held(_)
-                if task
-                    .behind
-                    .as_ref()
-                    .is_some_and(|behind| same_place(behind, &registers)) =>
-            {
+            State::Held(_) if task.behind.as_ref().is_some_and(|behind| same_place(behind, &registers)) => {
                 self.release(tid, Some(info))?;
                 self.resume(stopped, Resume::Continue, signal)
             }
             _ => {
                 self.release(tid, None)?;
                 #[allow(clippy::cast_possible_wrap)]
-                let blocked_locally =
-                    registers.orig_rax as i64 >= 0 && restarts(registers.rax as i64);
+                let blocked_locally = registers.orig_rax as i64 >= 0 && restarts(registers.rax as i64);
                 let task = self.task(tid)?;
                 task.deferred.push_back((info, Instant::now()));
                 if blocked_locally {
@@ -175,28 +154,18 @@ impl Tracer<'_> {
     /// All variants took the same fault: the program's handler, or its end.
     pub(super) fn deliver_fault(&mut self, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task
-            .stopped
-            .take()
-            .ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         let Some(Arrival::Fault { info, .. }) = task.current.as_deref() else {
             return Err(Error::Unexpected("the thread took no fault"));
         };
         let signal = info.signal();
-        task.state = if has_handler(tid, signal) {
-            State::Running
-        } else {
-            State::Ending
-        };
+        task.state = if has_handler(tid, signal) { State::Running } else { State::Ending };
         self.go_on(stopped, signal)
     }
 
     pub(super) fn deliver_timestamp(&mut self, tid: i32, value: u64) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task
-            .stopped
-            .take()
-            .ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         let Some(Arrival::Timestamp { registers, length }) = task.current.as_deref() else {
             return Err(Error::Unexpected("the thread read no time stamp"));
         };
@@ -214,23 +183,14 @@ impl Tracer<'_> {
     }
 
     /// Leader, at the entry of a call: the deferred signal whose time has come.
-    pub(super) fn due_signal(
-        &mut self,
-        stopped: &Stopped,
-        tid: i32,
-    ) -> Result<Option<SignalInfo>, Error> {
+    pub(super) fn due_signal(&mut self, stopped: &Stopped, tid: i32) -> Result<Option<SignalInfo>, Error> {
         if self.task(tid)?.deferred.is_empty() {
             return Ok(None);
         }
         let mask = stopped.signal_mask()?;
         let task = self.task(tid)?;
-        let due = task
-            .deferred
-            .iter()
-            .position(|(info, _)| mask & bit(info.signal()) == 0);
-        let due = due
-            .and_then(|index| task.deferred.remove(index))
-            .map(|(info, _)| info);
+        let due = task.deferred.iter().position(|(info, _)| mask & bit(info.signal()) == 0);
+        let due = due.and_then(|index| task.deferred.remove(index)).map(|(info, _)| info);
         if due.is_some() {
             self.session.ticks_wanted.fetch_sub(1, Ordering::AcqRel);
         }
@@ -240,17 +200,9 @@ impl Tracer<'_> {
     /// Undoes the entry of a call and delivers the signal; the call comes again behind the handler.
     pub(super) fn signal_at_entry(&mut self, tid: i32, info: &SignalInfo) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let stopped = task
-            .stopped
-            .take()
-            .ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Running;
-        undo_entry(
-            &stopped,
-            task.call()
-                .ok_or(Error::Unexpected("the thread is in no call"))?
-                .registers,
-        )?;
+        undo_entry(&stopped, task.call().ok_or(Error::Unexpected("the thread is in no call"))?.registers)?;
         self.inject(stopped, info)
     }
 
@@ -260,23 +212,15 @@ impl Tracer<'_> {
     pub(super) fn interrupt(&mut self, tid: i32, ret: i64, info: &SignalInfo) -> Result<(), Error> {
         let table = self.table;
         let task = self.task(tid)?;
-        let stopped = task
-            .stopped
-            .take()
-            .ok_or(Error::Unexpected("the thread is not stopped"))?;
-        let call = task
-            .call()
-            .ok_or(Error::Unexpected("the thread is in no call"))?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?;
         let original = call.registers;
         let mut waiting = original;
         let mask = call.row().map_or(0, |row| match row.mechanism {
             Mechanism::SigSuspend if call.nr() == RT_SIGSUSPEND => original.rdi,
-            _ => semantics::evaluate(
-                &table,
-                row.mask,
-                &call.args(),
-                &mut VariantMemory::new(Remote::new(tid)),
-            ),
+            _ => {
+                semantics::evaluate(&table, row.mask, &call.args(), &mut VariantMemory::new(Remote::new(tid)))
+            }
         });
         if mask == 0 {
             waiting.orig_rax = u64::MAX;
@@ -294,10 +238,7 @@ impl Tracer<'_> {
         kill_thread(tgid, tid, info.signal())?;
         stopped.resume(Resume::Continue, 0)?;
         let stopped = self.until_signal(tid, info.signal())?;
-        stopped.set_registers(&Registers {
-            rax: waiting.rax,
-            ..original
-        })?;
+        stopped.set_registers(&Registers { rax: waiting.rax, ..original })?;
         stopped.set_signal_info(info)?;
         self.go_on(stopped, info.signal())
     }
@@ -346,9 +287,7 @@ impl Tracer<'_> {
         info.code() == libc::SI_TKILL
             && info.sender() == own
             && self.tasks.get(&tid).is_some_and(|task| {
-                task.deferred
-                    .iter()
-                    .any(|(deferred, _)| deferred.signal() == info.signal())
+                task.deferred.iter().any(|(deferred, _)| deferred.signal() == info.signal())
             })
     }
 
@@ -379,22 +318,15 @@ impl Tracer<'_> {
         let Some((info, _)) = task.deferred.pop_front() else {
             return self.resume(stopped, Resume::Continue, 0);
         };
-        let _ = self
-            .session
-            .ticks_wanted
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
+        let _ =
+            self.session.ticks_wanted.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
         let task = self.task(tid)?;
         task.set.taken.store(0, Ordering::Release);
         task.state = State::Signalling(info);
         task.stopped = Some(stopped);
         let set = Arc::clone(&task.set);
-        self.session
-            .post_followers(&set, &Decision::SignalAnywhere(info, had_turn));
-        if followers == 0 {
-            self.signal_taken(tid)
-        } else {
-            Ok(())
-        }
+        self.session.post_followers(&set, &Decision::SignalAnywhere(info, had_turn));
+        if followers == 0 { self.signal_taken(tid) } else { Ok(()) }
     }
 
     /// Leader: the followers have taken the signal.
@@ -403,10 +335,7 @@ impl Tracer<'_> {
         let State::Signalling(info) = task.state.clone() else {
             return Ok(());
         };
-        let stopped = task
-            .stopped
-            .take()
-            .ok_or(Error::Unexpected("the thread is not stopped"))?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Running;
         stopped.set_signal_info(&info)?;
         self.go_on(stopped, info.signal())

@@ -44,11 +44,7 @@ impl std::fmt::Display for Turns {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let holders: Vec<i32> = self.holders.iter().map(|(tid, _)| *tid).collect();
         let ready: Vec<u32> = self.ready.iter().map(|ready| ready.set).collect();
-        write!(
-            to,
-            "running {holders:?}, ready sets {ready:?}, to come {:?}, cut {:?}",
-            self.order, self.cut
-        )
+        write!(to, "running {holders:?}, ready sets {ready:?}, to come {:?}, cut {:?}", self.order, self.cut)
     }
 }
 
@@ -59,10 +55,7 @@ impl Turns {
 
     /// Takes out who is next, if somebody may run now.
     fn next(&mut self, leads: bool) -> Option<Ready> {
-        let patient = self
-            .holders
-            .iter()
-            .any(|(_, since)| since.elapsed() < PATIENCE);
+        let patient = self.holders.iter().any(|(_, since)| since.elapsed() < PATIENCE);
         if patient {
             return None;
         }
@@ -95,9 +88,7 @@ impl Tracer<'_> {
 
     /// Whether threads of the process of `tid` take turns.
     pub(super) fn takes_turns(&self, tid: i32) -> bool {
-        self.tasks
-            .get(&tid)
-            .is_some_and(|task| self.turns.contains_key(&task.set.process))
+        self.tasks.get(&tid).is_some_and(|task| self.turns.contains_key(&task.set.process))
     }
 
     /// Whether `tid` runs its own code among threads that take turns.
@@ -119,11 +110,7 @@ impl Tracer<'_> {
             return self.resume(stopped, Resume::Continue, signal);
         };
         turns.give_up(tid);
-        turns.ready.push_back(Ready {
-            set,
-            stopped,
-            signal,
-        });
+        turns.ready.push_back(Ready { set, stopped, signal });
         self.pass_turn(process)
     }
 
@@ -150,10 +137,7 @@ impl Tracer<'_> {
     pub(super) fn cut_turn(&mut self, tid: i32, had: bool) -> Option<Stopped> {
         let process = self.tasks.get(&tid)?.set.process;
         let turns = self.turns.get_mut(&process)?;
-        let index = turns
-            .ready
-            .iter()
-            .position(|ready| ready.stopped.tid() == tid)?;
+        let index = turns.ready.iter().position(|ready| ready.stopped.tid() == tid)?;
         let ready = turns.ready.remove(index)?;
         if had {
             turns.cut.push(ready.set);
@@ -176,25 +160,16 @@ impl Tracer<'_> {
     /// Time has passed: nobody may keep the turn for ever.
     pub(super) fn check_turns(&mut self) -> Result<(), Error> {
         let processes: Vec<u32> = self.turns.keys().copied().collect();
-        processes
-            .into_iter()
-            .try_for_each(|process| self.pass_turn(process))
+        processes.into_iter().try_for_each(|process| self.pass_turn(process))
     }
 
     fn pass_turn(&mut self, process: u32) -> Result<(), Error> {
         let leads = self.leads();
-        while let Some(ready) = self
-            .turns
-            .get_mut(&process)
-            .and_then(|turns| turns.next(leads))
-        {
+        while let Some(ready) = self.turns.get_mut(&process).and_then(|turns| turns.next(leads)) {
             let tid = ready.stopped.tid();
             if leads {
                 for variant in self.session.followers() {
-                    let turn = Decision::Turn {
-                        process,
-                        set: ready.set,
-                    };
+                    let turn = Decision::Turn { process, set: ready.set };
                     self.session.mailboxes[variant].post(None, turn);
                 }
             }

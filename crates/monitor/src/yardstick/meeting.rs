@@ -48,19 +48,13 @@ impl Presence<'_> {
 impl Meeting {
     pub fn new(variants: usize) -> Self {
         Self {
-            arrived: std::iter::repeat_with(Number::default)
-                .take(variants)
-                .collect(),
+            arrived: std::iter::repeat_with(Number::default).take(variants).collect(),
             published: Number::default(),
             result: Number::default(),
             data: RwLock::new([0; BLOCK]),
             failed: AtomicBool::new(false),
             // On a CPU that variants share, spinning keeps the other from arriving.
-            spins: if variants > crate::spawn_unsafe::cpus().len() {
-                0
-            } else {
-                SPINS
-            },
+            spins: if variants > crate::spawn_unsafe::cpus().len() { 0 } else { SPINS },
         }
     }
 
@@ -92,9 +86,7 @@ impl Meeting {
     }
 
     pub fn wait_for_followers(&self, call: u64) -> io::Result<()> {
-        self.arrived[1..]
-            .iter()
-            .try_for_each(|number| self.wait(number, call))
+        self.arrived[1..].iter().try_for_each(|number| self.wait(number, call))
     }
 
     pub fn publish(&self, call: u64, result: u64) {

@@ -49,10 +49,7 @@ impl FromStr for Kind {
             "getpid" => Ok(Self::Getpid),
             "read" => Ok(Self::Read),
             "write" => Ok(Self::Write),
-            _ => Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("no such kind of call: {name:?}"),
-            )),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no such kind of call: {name:?}"))),
         }
     }
 }
@@ -88,13 +85,7 @@ pub fn bare_stop_only(kind: Kind, variants: usize, iterations: u64) -> io::Resul
 /// Where processes can't be forked.
 pub fn native(kind: Kind, iterations: u64) -> io::Result<f64> {
     let board = Board::new()?;
-    let child = Variant {
-        kind,
-        iterations,
-        cpu: cpu_of(0),
-        traced: false,
-    }
-    .fork(&board, 0)?;
+    let child = Variant { kind, iterations, cpu: cpu_of(0), traced: false }.fork(&board, 0)?;
     board.go(0);
     child.wait()?;
     board.nanoseconds(iterations)
@@ -120,28 +111,15 @@ fn traced(kind: Kind, variants: usize, iterations: u64, work: Work) -> io::Resul
         if let Some(cpu) = places[index] {
             pin_thread(cpu);
         }
-        let variant = Variant {
-            kind,
-            iterations,
-            cpu: places[index],
-            traced: true,
-        };
+        let variant = Variant { kind, iterations, cpu: places[index], traced: true };
         let child = variant.fork(&board, index)?;
-        Tracer {
-            meeting: &meeting,
-            index,
-            kind,
-            work,
-        }
-        .run(&child, || board.go(index))?;
+        Tracer { meeting: &meeting, index, kind, work }.run(&child, || board.go(index))?;
         presence.in_order();
         Ok(())
     };
     std::thread::scope(|scope| {
         let trace = &trace;
-        let tracers: Vec<_> = (0..variants)
-            .map(|index| scope.spawn(move || trace(index)))
-            .collect();
+        let tracers: Vec<_> = (0..variants).map(|index| scope.spawn(move || trace(index))).collect();
         // All are joined before the first error counts.
         let ends: Vec<io::Result<()>> = tracers.into_iter().map(join).collect();
         ends.into_iter().collect::<io::Result<()>>()
@@ -150,9 +128,7 @@ fn traced(kind: Kind, variants: usize, iterations: u64, work: Work) -> io::Resul
 }
 
 fn join(tracer: std::thread::ScopedJoinHandle<'_, io::Result<()>>) -> io::Result<()> {
-    tracer
-        .join()
-        .unwrap_or_else(|_| Err(io::Error::other("a tracer panicked")))
+    tracer.join().unwrap_or_else(|_| Err(io::Error::other("a tracer panicked")))
 }
 
 #[cfg(test)]
@@ -169,10 +145,7 @@ mod tests {
             let replicated = bare(kind, 2, 500).unwrap();
             assert!(native > 10.0, "{kind:?}: {native} ns");
             assert!(met > native, "{kind:?}: {met} ns, native {native} ns");
-            assert!(
-                replicated > native,
-                "{kind:?}: {replicated} ns, native {native} ns"
-            );
+            assert!(replicated > native, "{kind:?}: {replicated} ns, native {native} ns");
         }
     }
 
@@ -182,10 +155,7 @@ mod tests {
             assert!(bare(Kind::Read, variants, 50).unwrap() > 0.0);
         }
         for variants in [0, MAX_VARIANTS + 1] {
-            assert_eq!(
-                bare(Kind::Read, variants, 50).unwrap_err().kind(),
-                io::ErrorKind::InvalidInput
-            );
+            assert_eq!(bare(Kind::Read, variants, 50).unwrap_err().kind(), io::ErrorKind::InvalidInput);
         }
     }
 

@@ -49,9 +49,7 @@ impl Tracer<'_> {
                 Event::Stopped(Stop::Signal(signal)) => {
                     stopped.resume(Resume::Continue, signal).map_err(other)?;
                 }
-                Event::Stopped(_) | Event::Other => {
-                    stopped.resume(Resume::Continue, 0).map_err(other)?
-                }
+                Event::Stopped(_) | Event::Other => stopped.resume(Resume::Continue, 0).map_err(other)?,
                 end => return child.ended(end),
             }
         }
@@ -67,13 +65,7 @@ impl Tracer<'_> {
         stopped.resume(Resume::Continue, 0).map_err(other)
     }
 
-    fn lead(
-        &self,
-        stopped: Stopped,
-        registers: &Registers,
-        memory: Remote,
-        call: u64,
-    ) -> io::Result<()> {
+    fn lead(&self, stopped: Stopped, registers: &Registers, memory: Remote, call: u64) -> io::Result<()> {
         if self.kind == Kind::Write {
             self.fetch(memory, registers)?;
         }
@@ -83,9 +75,7 @@ impl Tracer<'_> {
         stopped.resume(Resume::ToExit, 0).map_err(other)?;
         let (stopped, event) = wait_for(tid).map_err(other)?;
         if event != Event::Stopped(Stop::Exit) {
-            return Err(io::Error::other(format!(
-                "the call did not return: {event:?}"
-            )));
+            return Err(io::Error::other(format!("the call did not return: {event:?}")));
         }
         let result = stopped.registers().map_err(other)?.rax;
         if self.kind == Kind::Read {
@@ -95,24 +85,13 @@ impl Tracer<'_> {
         stopped.resume(Resume::Continue, 0).map_err(other)
     }
 
-    fn follow(
-        &self,
-        stopped: Stopped,
-        registers: &Registers,
-        memory: Remote,
-        call: u64,
-    ) -> io::Result<()> {
+    fn follow(&self, stopped: Stopped, registers: &Registers, memory: Remote, call: u64) -> io::Result<()> {
         let mut own = [0; BLOCK];
         if self.kind == Kind::Write && memory.read(registers.rsi, &mut own) != BLOCK {
             return Err(io::Error::other("a variant's buffer can't be read"));
         }
         self.meeting.wait_for_leader(call)?;
-        let data = || {
-            self.meeting
-                .data
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-        };
+        let data = || self.meeting.data.read().unwrap_or_else(PoisonError::into_inner);
         if self.kind == Kind::Write && *data() != own {
             return Err(io::Error::other("the variants write different data"));
         }
@@ -123,22 +102,14 @@ impl Tracer<'_> {
         }
         // -1 is no system call: the kernel skips it and leaves rax as it is (Documentation/userspace-api/
         // seccomp_filter.rst, SECCOMP_RET_TRACE).
-        let registers = Registers {
-            orig_rax: u64::MAX,
-            rax: result,
-            ..*registers
-        };
+        let registers = Registers { orig_rax: u64::MAX, rax: result, ..*registers };
         stopped.set_registers(&registers).map_err(other)?;
         stopped.resume(Resume::Continue, 0).map_err(other)
     }
 
     /// Takes the leader's buffer.
     fn fetch(&self, memory: Remote, registers: &Registers) -> io::Result<()> {
-        let mut data = self
-            .meeting
-            .data
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut data = self.meeting.data.write().unwrap_or_else(PoisonError::into_inner);
         if memory.read(registers.rsi, &mut data[..]) != BLOCK {
             return Err(io::Error::other("the leader's buffer can't be read"));
         }

@@ -37,22 +37,12 @@ impl Board {
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
         // SAFETY: a new mapping; zeroed memory is a valid `Slots`, and pages are aligned enough for it.
-        let memory = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                size_of::<Slots>(),
-                protection,
-                flags,
-                -1,
-                0,
-            )
-        };
+        let memory =
+            unsafe { libc::mmap(std::ptr::null_mut(), size_of::<Slots>(), protection, flags, -1, 0) };
         if memory == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        NonNull::new(memory.cast())
-            .map(|slots| Self { slots })
-            .ok_or_else(io::Error::last_os_error)
+        NonNull::new(memory.cast()).map(|slots| Self { slots }).ok_or_else(io::Error::last_os_error)
     }
 
     fn slot(&self, variant: usize) -> &Slot {
@@ -68,10 +58,7 @@ impl Board {
     /// The leader's time per call.
     pub fn nanoseconds(&self, iterations: u64) -> io::Result<f64> {
         let slot = self.slot(0);
-        let (start, end) = (
-            slot.start.load(Ordering::Acquire),
-            slot.end.load(Ordering::Acquire),
-        );
+        let (start, end) = (slot.start.load(Ordering::Acquire), slot.end.load(Ordering::Acquire));
         if end <= start {
             return Err(io::Error::other("the loop did not come to its end"));
         }
@@ -102,21 +89,14 @@ impl Variant {
     pub fn fork(&self, board: &Board, variant: usize) -> io::Result<Child> {
         let zero = File::open("/dev/zero")?;
         let null = OpenOptions::new().write(true).open("/dev/null")?;
-        let file = if self.kind == Kind::Read {
-            &zero
-        } else {
-            &null
-        };
+        let file = if self.kind == Kind::Read { &zero } else { &null };
         let slot = board.slot(variant);
         // SAFETY: the child makes only async-signal-safe calls, allocates nothing and ends with _exit.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             // SAFETY: this is the child.
             0 => unsafe { self.child(slot, file.as_raw_fd()) },
-            pid => Ok(Child {
-                pid,
-                running: Cell::new(true),
-            }),
+            pid => Ok(Child { pid, running: Cell::new(true) }),
         }
     }
 
@@ -161,10 +141,7 @@ impl Variant {
 
 /// Nanoseconds; from the vDSO, so it is not traced.
 fn now() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is live.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
