@@ -12,7 +12,7 @@ BEGIN, END = "<!-- options: generated -->\n", "<!-- end -->\n"
 def main() -> None:
     """Writes each page, or the generated part of it."""
     (DOCS / "errors.md").write_text(errors.markdown())
-    (DOCS / "syscalls.md").write_text(syscalls.markdown())
+    (DOCS / "syscalls.md").write_text(syscalls.page())
     page = DOCS / "howto" / "configure.md"
     before, rest = page.read_text().split(BEGIN)
     page.write_text(before + BEGIN + options.markdown() + END + rest.split(END)[1])

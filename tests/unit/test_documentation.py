@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from stretto import errors, options
+from stretto.commands import syscalls
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -18,6 +19,10 @@ def test_exit_codes() -> None:
 
 def test_options() -> None:
     assert options.markdown() in (ROOT / "docs/howto/configure.md").read_text()
+
+
+def test_system_calls() -> None:
+    assert (ROOT / "docs/syscalls.md").read_text() == syscalls.page()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

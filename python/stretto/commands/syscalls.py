@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
         json.dump([_row(call, arguments.name is not None) for call in calls], sys.stdout, indent=1)
         print()
     elif arguments.markdown:
-        sys.stdout.write(page(calls))
+        sys.stdout.write(page())
     elif arguments.name is not None:
         for line in _details(calls[0]):
             print(line)
@@ -123,8 +123,11 @@ def _table(calls: "list[Description]") -> None:
     Console().print(table)
 
 
-def page(calls: "list[Description]") -> str:
+def page() -> str:
     """The documentation's page of system calls."""
+    from ..syscalls.compile import load
+
+    calls = sorted(load().values(), key=lambda call: call.number)
     lines = [
         "# System calls",
         "",
