@@ -145,7 +145,7 @@ fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: 
     let row = match &call.meaning {
         Meaning::Known(row) => row,
         unknown => {
-            let errno = crate::warnings::unknown(session, call, unknown);
+            let errno = crate::warnings::unknown(session, set, call, unknown);
             return session.post_all(set, &Decision::Refuse(errno));
         }
     };

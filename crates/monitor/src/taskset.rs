@@ -56,10 +56,10 @@ pub struct CallArrival {
 }
 
 impl CallArrival {
-    /// The number, all 64 bits of it.
+    /// The number.
     #[must_use]
     pub fn nr(&self) -> u64 {
-        self.registers.orig_rax
+        number(&self.registers)
     }
 
     /// The six arguments.
@@ -196,4 +196,10 @@ impl TaskSet {
     pub fn history_of(&self, variant: usize) -> Vec<HistoryEntry> {
         lock(&self.history[variant]).entries()
     }
+}
+
+/// The number of the call that is entered: the kernel looks at 32 bits (arch/x86/entry/syscall_64.c).
+#[must_use]
+pub fn number(registers: &Registers) -> u64 {
+    registers.orig_rax & 0xffff_ffff
 }

@@ -3,13 +3,16 @@
 use stretto_abi::table::CallRow;
 
 use crate::session::Session;
-use crate::taskset::{CallArrival, Meaning};
+use crate::taskset::{CallArrival, Meaning, TaskSet};
 
 /// Warns about a number or sub-command without a description; returns the error number that the program gets.
-pub fn unknown(session: &Session, call: &CallArrival, meaning: &Meaning) -> i32 {
+pub fn unknown(session: &Session, set: &TaskSet, call: &CallArrival, meaning: &Meaning) -> i32 {
     let site = call.registers.rip.wrapping_sub(2);
     match meaning {
         Meaning::UnknownCommand(parent, value) => {
+            if asks_descriptor(parent) && !is_open(set.tid(0), call.args()[0]) {
+                return libc::EBADF;
+            }
             let name = session.table().map_or_else(String::new, |table| table.string(parent.name).to_owned());
             let message = format!(
                 "{name}: sub-command {value:#x} is not described (called at {site:#x}); it got an error"
@@ -24,6 +27,19 @@ pub fn unknown(session: &Session, call: &CallArrival, meaning: &Meaning) -> i32 
             libc::ENOSYS
         }
     }
+}
+
+/// Whether the first argument of a call with sub-commands is a descriptor: so it is in its families of calls
+/// (`python/stretto/syscalls/compile.py`, CATEGORIES).
+fn asks_descriptor(parent: &CallRow) -> bool {
+    const DESCRIPTOR: u8 = 2;
+    const NETWORK: u8 = 6;
+    matches!(parent.category, DESCRIPTOR | NETWORK)
+}
+
+#[allow(clippy::cast_possible_truncation)] // descriptors are ints
+fn is_open(tid: i32, fd: u64) -> bool {
+    std::fs::symlink_metadata(format!("/proc/{tid}/fd/{}", fd as i32)).is_ok()
 }
 
 /// Notes a refused call in the log; only some are worth a line on the terminal.

@@ -5,8 +5,8 @@ use stretto_abi::table::{CallRow, DIR_OUT, Kind, NODE_ON_ERROR, NONE, Node, Tabl
 use crate::canon::Canon;
 use crate::expr::Scope;
 use crate::memory::{Memory, NoBefore, integer};
-use crate::shape::flat;
-use crate::{DEPTH, MAX_ELEMENTS, MAX_VECTORS, failed};
+use crate::shape::{flat, vector_count};
+use crate::{DEPTH, MAX_ELEMENTS, failed};
 
 /// Why outputs could not be taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,7 +162,7 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
     }
 
     fn vectors(&mut self, node: &Node, address: u64, base: u64) -> Result<(), ApplyError> {
-        let count = self.scope.value(node.b, base, self.memory).unwrap_or(0).min(MAX_VECTORS);
+        let count = vector_count(self.scope.value(node.b, base, self.memory));
         let mut item = self.item()?;
         for element in 0..count {
             let at = address.wrapping_add(16 * element);

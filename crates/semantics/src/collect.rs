@@ -8,7 +8,7 @@ use stretto_abi::table::{CallRow, DIR_OUT, Kind, NODE_ON_ERROR, NONE, Node, Tabl
 use crate::canon::Canon;
 use crate::expr::Scope;
 use crate::memory::{Before, Memory, integer};
-use crate::shape::flat;
+use crate::shape::{flat, vector_count};
 use crate::{DEPTH, MAX_BYTES, MAX_ELEMENTS, MAX_VECTORS, failed};
 
 /// Receives collected outputs.
@@ -164,7 +164,7 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
 
     /// One item for all vectors together; the follower spreads it over its own.
     fn vectors(&mut self, node: &Node, address: u64, base: u64) {
-        let count = self.scope.value(node.b, base, self.memory).unwrap_or(0).min(MAX_VECTORS);
+        let count = vector_count(self.scope.value(node.b, base, self.memory));
         let mut budget = self.scope.value(node.c, base, self.memory).unwrap_or(MAX_BYTES).min(MAX_BYTES);
         let total = budget;
         #[allow(clippy::cast_possible_truncation)] // below 2 GiB

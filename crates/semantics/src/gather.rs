@@ -5,6 +5,7 @@ use stretto_abi::table::{CallRow, DIR_IN, DIR_OUT, Kind, NONE, Node, Table};
 use crate::canon::Canon;
 use crate::expr::Scope;
 use crate::memory::{Memory, NoBefore, integer};
+use crate::shape::vector_count;
 use crate::{DEPTH, MAX_BYTES, MAX_ELEMENTS, MAX_STRING, MAX_VECTORS};
 
 /// Where the bytes that follow come from.
@@ -282,7 +283,7 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
     }
 
     fn vectors(&mut self, index: u32, node: &Node, place: Place) {
-        let count = self.scope.value(node.b, place.base, self.memory).unwrap_or(0).min(MAX_VECTORS);
+        let count = vector_count(self.scope.value(node.b, place.base, self.memory));
         let mut left = MAX_BYTES;
         for element in 0..count {
             let at = place.address.wrapping_add(16 * element);

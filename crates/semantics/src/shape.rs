@@ -1,6 +1,6 @@
 use stretto_abi::table::{Kind, Table};
 
-use crate::DEPTH;
+use crate::{DEPTH, MAX_VECTORS};
 
 /// Whether memory of this type holds nothing but plain bytes of one direction, so that it can be copied whole.
 pub(crate) fn flat(table: &Table<'_>, index: u32, depth: u8) -> bool {
@@ -14,4 +14,9 @@ pub(crate) fn flat(table: &Table<'_>, index: u32, depth: u8) -> bool {
         }),
         _ => false,
     }
+}
+
+/// How many vectors a call looks at: with more than UIO_MAXIOV it fails before it looks (lib/iov_iter.c).
+pub(crate) fn vector_count(asked: Option<u64>) -> u64 {
+    asked.filter(|&count| count <= MAX_VECTORS).unwrap_or(0)
 }

@@ -43,6 +43,22 @@ impl SignalInfo {
         self.word(16)
     }
 
+    /// `si_value`, of the signals that have one: those of `sigqueue`, timers, message queues and asynchronous
+    /// input (sigaction(2): si_code -1 to -4).
+    #[must_use]
+    pub fn carried(&self) -> Option<u64> {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.0[24..32]);
+        (-4..=-1).contains(&self.code()).then(|| u64::from_le_bytes(bytes))
+    }
+
+    /// The same with another `si_value`.
+    #[must_use]
+    pub fn carrying(mut self, value: u64) -> Self {
+        self.0[24..32].copy_from_slice(&value.to_le_bytes());
+        self
+    }
+
     /// `si_addr` of a fault.
     #[must_use]
     pub fn address(&self) -> u64 {
@@ -154,6 +170,20 @@ impl Stopped {
     /// [`Error::Gone`].
     pub fn set_signal_info(&self, info: &SignalInfo) -> Result<(), Error> {
         self.request(libc::PTRACE_SETSIGINFO, "PTRACE_SETSIGINFO", 0, std::ptr::from_ref(info) as usize)
+    }
+
+    /// Whether a signal to its process waits to be delivered, blocked or not.
+    ///
+    /// # Errors
+    /// [`Error::Gone`].
+    pub fn signal_waits(&self) -> Result<bool, Error> {
+        let ask = libc::ptrace_peeksiginfo_args { off: 0, flags: libc::PTRACE_PEEKSIGINFO_SHARED, nr: 1 };
+        let mut info = SignalInfo([0; 128]);
+        // SAFETY: the kernel reads `ask` and writes at most one siginfo, 128 bytes, to `info`; both are live.
+        let answer = unsafe {
+            libc::ptrace(libc::PTRACE_PEEKSIGINFO, self.tid, &raw const ask, std::ptr::from_mut(&mut info))
+        };
+        if answer < 0 { Err(Error::last("PTRACE_PEEKSIGINFO")) } else { Ok(answer > 0) }
     }
 
     /// The thread's mask of blocked signals.

@@ -165,7 +165,7 @@ pub fn arrange(
     }
     registers.rsp = target;
     registers.rip = moved_entry;
-    mm.brk = leader.brk;
+    mm.start_heap(leader.brk, move_data);
     Ok((stopped, registers))
 }
 
@@ -179,7 +179,8 @@ fn place_stack(
     let length = leader.stack.length();
     let start = if move_data { mm.reserve(length + (8 << 20)) + (8 << 20) } else { leader.stack.start };
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_GROWSDOWN | libc::MAP_FIXED;
-    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let execute = if leader.stack.executable { libc::PROT_EXEC } else { 0 };
+    let protection = libc::PROT_READ | libc::PROT_WRITE | execute;
     let answer = calls.call(libc::SYS_mmap, [start, length, protection as u64, flags as u64, u64::MAX, 0])?;
     check("mmap", answer)?;
     let delta = start.wrapping_sub(leader.stack.start);

@@ -18,6 +18,8 @@ pub struct Mm {
     arena: u64,
     /// Where the leader's heap ends (only followers emulate the heap).
     pub brk: u64,
+    /// How far this variant's heap lies from the leader's.
+    pub heap_shift: u64,
 }
 
 const PAGE: u64 = 4096;
@@ -26,6 +28,9 @@ const PAGE: u64 = 4096;
 /// 0x5000_0000_0000).
 const ARENAS: u64 = 0x2000_0000_0000;
 const ARENA_SIZE: u64 = 0x0400_0000_0000;
+
+/// Room for a heap that lies apart from the leader's; a larger one can't be followed.
+const HEAP: u64 = 256 << 30;
 
 /// Rounds up to whole pages.
 #[must_use]
@@ -38,7 +43,7 @@ impl Mm {
     #[must_use]
     pub fn new(variant: usize, random: u64) -> Self {
         let start = ARENAS + variant as u64 * ARENA_SIZE + (random % (ARENA_SIZE / 4)) / PAGE * PAGE;
-        Self { regions: Vec::new(), arena: start, brk: 0 }
+        Self { regions: Vec::new(), arena: start, brk: 0, heap_shift: 0 }
     }
 
     /// Takes `length` bytes of the arena, with an unmapped gap behind them.
@@ -47,6 +52,16 @@ impl Mm {
         self.arena = address.wrapping_add(page_up(length)).wrapping_add(16 * PAGE);
         // Huge pages and `mmap` of hugetlb files want 2 MiB alignment of large areas.
         address
+    }
+
+    /// Starts a heap at the leader's place, or apart from it.
+    pub fn start_heap(&mut self, leader: u64, apart: bool) {
+        self.brk = leader;
+        if apart {
+            let own = self.reserve(HEAP);
+            self.heap_shift = own.wrapping_sub(leader);
+            self.add(leader, own, HEAP);
+        }
     }
 
     /// Notes that a range lies elsewhere here than in the leader.

@@ -14,7 +14,7 @@ use crate::gather::Collector;
 use crate::lock;
 use crate::memory::VariantMemory;
 use crate::rendezvous;
-use crate::taskset::{Arrival, CallArrival, Meaning};
+use crate::taskset::{Arrival, CallArrival, Meaning, number};
 
 const RESTART_SYSCALL: u64 = 219;
 
@@ -27,7 +27,7 @@ impl Tracer<'_> {
             // The kernel restarts what a signal without a handler interrupted; followers have stayed put.
             State::Interrupted(_) => {
                 let nr = self.task(tid)?.call().map(CallArrival::nr);
-                if registers.orig_rax == RESTART_SYSCALL || Some(registers.orig_rax) == nr {
+                if number(&registers) == RESTART_SYSCALL || Some(number(&registers)) == nr {
                     self.task(tid)?.state = State::Executing;
                     return self.resume(stopped, Resume::ToExit, 0);
                 }
@@ -40,10 +40,10 @@ impl Tracer<'_> {
         }
         let args = arguments(&registers);
         let mut memory = VariantMemory::new(Remote::new(tid));
-        let meaning = match semantics::lookup(&self.table, registers.orig_rax, &args, &mut memory) {
+        let meaning = match semantics::lookup(&self.table, number(&registers), &args, &mut memory) {
             Lookup::Known(row) if row.who == Who::Local => {
                 let variant = self.variant;
-                lock(&self.task(tid)?.set.history[variant]).enter(registers.orig_rax, args);
+                lock(&self.task(tid)?.set.history[variant]).enter(number(&registers), args);
                 if !self.takes_turns(tid) {
                     return self.resume(stopped, Resume::Continue, 0);
                 }
@@ -72,7 +72,7 @@ impl Tracer<'_> {
         let arrival = Arc::new(Arrival::Call(CallArrival { registers, meaning, inputs, deliver }));
         let variant = self.variant;
         let task = self.task(tid)?;
-        lock(&task.set.history[variant]).enter(registers.orig_rax, args);
+        lock(&task.set.history[variant]).enter(number(&registers), args);
         self.park(stopped, arrival)
     }
 
@@ -152,8 +152,12 @@ impl Tracer<'_> {
         let variant = self.variant;
         let task = self.task(tid)?;
         let mechanism = task.call().and_then(CallArrival::row).map(|row| row.mechanism);
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::ExecutingEach;
+        if mechanism == Some(Mechanism::Exec) && variant != 0 {
+            self.prepare_exec(tid)?;
+        }
+        let task = self.task(tid)?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         if mechanism == Some(Mechanism::Exit) {
             let whole_process = task.call().is_some_and(|call| call.nr() == libc::SYS_exit_group as u64);
             let (own, tgid) = (task.tid, task.tgid);
@@ -166,9 +170,6 @@ impl Tracer<'_> {
         }
         if mechanism == Some(Mechanism::Fork) {
             self.prepare_birth(&stopped, tid)?;
-        }
-        if mechanism == Some(Mechanism::Exec) && variant != 0 {
-            self.prepare_exec(tid)?;
         }
         self.resume(stopped, Resume::ToExit, 0)
     }

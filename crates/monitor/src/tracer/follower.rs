@@ -25,6 +25,9 @@ impl Tracer<'_> {
             return Err(Error::Unexpected("the call is not described"));
         };
         self.apply(tid, result)?;
+        if let (Some(info), true) = (signal, result.ret == -i64::from(libc::EINTR)) {
+            return self.interrupt(tid, result.ret, &info);
+        }
         if (-4095..0).contains(&result.ret) {
             return self.complete(tid, result.ret, signal);
         }

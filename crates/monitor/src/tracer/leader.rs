@@ -3,12 +3,12 @@
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
-use stretto_abi::table::{CallRow, MAY_SIGNAL, Mechanism, NONE, ResultKind};
+use stretto_abi::table::{BLOCKS, CallRow, MAY_SIGNAL, Mechanism, NONE, ResultKind};
 use stretto_semantics::{self as semantics, Identity};
 use stretto_tracee::{Error, Remote, Resume, SignalInfo, Stopped};
 
-use super::Tracer;
 use super::task::{Held, State};
+use super::{Tracer, vsyscall};
 use crate::gather::{InputsBefore, Outputs};
 use crate::lock;
 use crate::mailbox::Decision;
@@ -25,6 +25,9 @@ impl Tracer<'_> {
     /// Carries the call out for all.
     pub(super) fn execute(&mut self, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
+        if task.call().is_some_and(|call| vsyscall::holds(call.registers.rip)) {
+            return self.answer_vsyscall(tid);
+        }
         let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Executing;
         self.resume(stopped, Resume::ToExit, 0)?;
@@ -47,7 +50,9 @@ impl Tracer<'_> {
         let chooses_cpus = row.mechanism == Mechanism::CpusChosen && ret == 0;
         let args = call.args();
         let result = Arc::new(self.outcome(tid, call, &row, ret));
+        // What came while the call waited is to be handled before the program looks at the result.
         let signal_may_follow = row.flags & MAY_SIGNAL != 0
+            || row.flags & BLOCKS != 0 && stopped.signal_waits()?
             || matches!(i32::try_from(-ret), Ok(libc::EPIPE | libc::EFBIG | libc::EINTR));
         let set = Arc::clone(&task.set);
         if chooses_cpus {

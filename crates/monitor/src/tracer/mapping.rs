@@ -127,8 +127,12 @@ impl Tracer<'_> {
     }
 
     fn follow_brk(&mut self, calls: &mut RemoteCalls, leader: u64) -> Result<i64, Error> {
-        let old = self.task(calls.tid())?.mm.borrow().brk;
-        let (from, to) = (page_up(old), page_up(leader));
+        let (old, shift) = {
+            let task = self.task(calls.tid())?;
+            let mm = task.mm.borrow();
+            (mm.brk, mm.heap_shift)
+        };
+        let (from, to) = (page_up(old).wrapping_add(shift), page_up(leader).wrapping_add(shift));
         if to > from {
             let protection = (libc::PROT_READ | libc::PROT_WRITE) as u64;
             let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64 | FIXED_NOREPLACE;
@@ -140,8 +144,7 @@ impl Tracer<'_> {
             calls.call(libc::SYS_munmap, [to, from - to, 0, 0, 0, 0])?;
         }
         self.task(calls.tid())?.mm.borrow_mut().brk = leader;
-        #[allow(clippy::cast_possible_wrap)]
-        Ok(leader as i64)
+        Ok(leader.wrapping_add(shift).cast_signed())
     }
 
     fn follow_mremap(

@@ -13,6 +13,7 @@ mod mapping;
 mod signal;
 mod task;
 mod turns;
+mod vsyscall;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -12,7 +12,7 @@ use stretto_tracee::{
 };
 
 use stretto_abi::table::Mechanism;
-use stretto_semantics as semantics;
+use stretto_semantics::{self as semantics, Canon};
 
 use super::Tracer;
 use super::leader::restarts;
@@ -239,8 +239,16 @@ impl Tracer<'_> {
         stopped.resume(Resume::Continue, 0)?;
         let stopped = self.until_signal(tid, info.signal())?;
         stopped.set_registers(&Registers { rax: waiting.rax, ..original })?;
-        stopped.set_signal_info(info)?;
+        stopped.set_signal_info(&self.own_info(tid, info))?;
         self.go_on(stopped, info.signal())
+    }
+
+    /// The leader's details of a signal, with this variant's address where the program passed one along.
+    fn own_info(&self, tid: i32, info: &SignalInfo) -> SignalInfo {
+        match (info.carried(), self.tasks.get(&tid)) {
+            (Some(value), Some(task)) if !self.leads() => info.carrying(task.mm.borrow().to_own(value)),
+            _ => *info,
+        }
     }
 
     /// Sends a signal to a stopped thread and delivers it with the leader's details.
@@ -250,7 +258,7 @@ impl Tracer<'_> {
         kill_thread(tgid, tid, info.signal())?;
         stopped.resume(Resume::Continue, 0)?;
         let stopped = self.until_signal(tid, info.signal())?;
-        stopped.set_signal_info(info)?;
+        stopped.set_signal_info(&self.own_info(tid, info))?;
         self.go_on(stopped, info.signal())
     }
 
@@ -337,7 +345,7 @@ impl Tracer<'_> {
         };
         let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Running;
-        stopped.set_signal_info(&info)?;
+        stopped.set_signal_info(&self.own_info(tid, &info))?;
         self.go_on(stopped, info.signal())
     }
 
@@ -365,7 +373,7 @@ impl Tracer<'_> {
             let tgid = task.tgid;
             kill_thread(tgid, tid, info.signal())?;
             let stopped = self.until_signal(tid, info.signal())?;
-            stopped.set_signal_info(info)?;
+            stopped.set_signal_info(&self.own_info(tid, info))?;
             self.go_on(stopped, info.signal())?;
         }
         let taken = set.taken.fetch_add(1, Ordering::AcqRel) + 1;

@@ -14,9 +14,14 @@ def prctl(option: Int, arg2: Long, arg3: Long, arg4: Long, arg5: Long): ...
 def _(option: Int, signal: Signal): ...
 @sub(prctl, {"PR_GET_PDEATHSIG": 2, "PR_GET_CHILD_SUBREAPER": 37, "PR_GET_TID_ADDRESS": 40}, LEADER)
 def _(option: Int, value: Out[Int]): ...
+# What the kernel does not look at (kernel/sys.c) is not compared: libraries leave anything there.
 @sub(prctl, {
     "PR_GET_DUMPABLE": 3, "PR_GET_KEEPCAPS": 7, "PR_GET_TIMING": 13, "PR_GET_SECCOMP": 21, "PR_GET_SECUREBITS": 27,
-    "PR_GET_TIMERSLACK": 30, "PR_MCE_KILL_GET": 34, "PR_GET_NO_NEW_PRIVS": 39, "PR_GET_THP_DISABLE": 42,
+    "PR_GET_TIMERSLACK": 30,
+}, LEADER)
+def _(option: Int, arg2: Unused, arg3: Unused, arg4: Unused, arg5: Unused): ...
+@sub(prctl, {
+    "PR_MCE_KILL_GET": 34, "PR_GET_NO_NEW_PRIVS": 39, "PR_GET_THP_DISABLE": 42,
     "PR_GET_IO_FLUSHER": 58, "PR_GET_MDWE": 66, "PR_GET_MEMORY_MERGE": 68,
 }, LEADER)
 def _(option: Int, arg2: Long, arg3: Long, arg4: Long, arg5: Long): ...
@@ -24,9 +29,13 @@ def _(option: Int, arg2: Long, arg3: Long, arg4: Long, arg5: Long): ...
      partial="not carried out: the monitor needs to reach the process")
 def _(option: Int, value: Long): ...
 @sub(prctl, {
-    "PR_SET_KEEPCAPS": 8, "PR_CAPBSET_DROP": 24, "PR_SET_SECUREBITS": 28, "PR_SET_NO_NEW_PRIVS": 38,
-    "PR_SET_THP_DISABLE": 41, "PR_SET_MDWE": 65, "PR_SET_MEMORY_MERGE": 67, "PR_CAP_AMBIENT": 47, "PR_SET_TIMERSLACK": 29,
+    "PR_SET_KEEPCAPS": 8, "PR_CAPBSET_DROP": 24, "PR_SET_SECUREBITS": 28, "PR_SET_TIMERSLACK": 29,
     "PR_SET_CHILD_SUBREAPER": 36,
+}, EACH)
+def _(option: Int, arg2: Long, arg3: Unused, arg4: Unused, arg5: Unused): ...
+@sub(prctl, {
+    "PR_SET_NO_NEW_PRIVS": 38, "PR_SET_THP_DISABLE": 41, "PR_SET_MDWE": 65, "PR_SET_MEMORY_MERGE": 67,
+    "PR_CAP_AMBIENT": 47,
 }, EACH)
 def _(option: Int, arg2: Long, arg3: Long, arg4: Long, arg5: Long): ...
 @sub(prctl, {"PR_CAPBSET_READ": 23}, LEADER)

@@ -1,11 +1,15 @@
 """Processes and threads: born in every variant, known by the leader's ids."""
 
-from stretto.syscalls.language import ENOSYS, LEADER, LOCAL, TaskId, each, family, leader, local, parent, sub
+from stretto.syscalls.language import EACH, EINVAL, ENOSYS, LEADER, LOCAL, TaskId, each, family, leader, local, parent, sub
 from stretto.syscalls.types import (
     Address, Anything, Bytes, Fd, Flags, In, InOut, Int, Out, Path, Pid, Signal, Size, Strings, U32, U64, Unused, struct,
 )
 
 family("process")
+
+LIMITS = {f"RLIMIT_{name}": number for number, name in enumerate(
+    "CPU FSIZE DATA STACK CORE RSS NPROC NOFILE MEMLOCK AS LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME".split()
+) if name != "NOFILE"}
 
 Rusage = Bytes[144]
 CloneArgs = struct(
@@ -135,10 +139,28 @@ def getrusage(who: Int, usage: Out[Rusage]): ...
 def times(buf: Out[Bytes[32]]): ...
 @leader()
 def getrlimit(resource: Int, limit: Out[Bytes[16]]): ...
-@each()
+# Descriptors are made in every variant, so their limit holds in every variant. Other limits are the leader's: its
+# results are replicated, and followers must be able to do what it could.
+@parent("resource", EINVAL)
 def setrlimit(resource: Int, limit: In[Bytes[16]]): ...
-@leader(partial="limits of other processes and of the leader itself; followers keep theirs")
+
+
+@sub(setrlimit, {"RLIMIT_NOFILE": 7}, EACH)
+def _(resource: Int, limit: In[Bytes[16]]): ...
+@sub(setrlimit, LIMITS, LEADER)
+def _(resource: Int, limit: In[Bytes[16]]): ...
+
+
+@parent("resource", EINVAL)
 def prlimit64(pid: Pid, resource: Int, new: In[Bytes[16]], old: Out[Bytes[16]]): ...
+
+
+@sub(prlimit64, {"RLIMIT_NOFILE": 7}, EACH, partial="that of another process is set in the leader's")
+def _(pid: Pid, resource: Int, new: In[Bytes[16]], old: Anything): ...
+@sub(prlimit64, LIMITS, LEADER)
+def _(pid: Pid, resource: Int, new: In[Bytes[16]], old: Out[Bytes[16]]): ...
+
+
 @leader()
 def kcmp(pid1: Pid, pid2: Pid, kind: Int, index1: Size, index2: Size): ...
 @each(partial="namespaces are made in every variant")

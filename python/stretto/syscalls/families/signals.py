@@ -1,12 +1,12 @@
 """Signals: dispositions and masks in every variant; sending and waiting in the leader."""
 
 from stretto.syscalls.language import each, family, leader
-from stretto.syscalls.types import Address, Anything, Bytes, In, Out, Pid, Signal, Size, U32, U64, Int, struct
+from stretto.syscalls.types import Address, Anything, Bytes, In, Opaque, Out, Pid, Signal, Size, U32, U64, Int, struct
 
 family("signal")
 
 Sigset = Bytes[8]
-Info = Bytes[128]
+Info = struct("siginfo", 128, head=(0, Bytes[24]), value=(24, Opaque), rest=(32, Bytes[96]))
 Sigaction = struct("sigaction", 32, handler=(0, Address), flags=(8, U64), restorer=(16, Address), mask=(24, U64))
 Stack = struct("stack_t", 24, address=(0, Address), flags=(8, U32), size=(16, U64))
 
