@@ -54,7 +54,8 @@ def _dispatch(argv: list[str]) -> int:
     from importlib import import_module
 
     code: int = import_module(f".commands.{name}", __package__).main(argv[1:])
-    sys.stdout.flush()
+    if sys.stdout is not None:  # None where it was closed before the start
+        sys.stdout.flush()
     return code
 
 

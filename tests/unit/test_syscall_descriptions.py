@@ -13,7 +13,9 @@ from stretto.syscalls.format import describe, format_call
 from stretto.syscalls.numbers import NUMBERS
 
 #: What no variant may do, in any way (decided for all sub-commands).
-REFUSED = "rseq io_uring_setup userfaultfd memfd_secret bpf perf_event_open process_vm_readv process_vm_writev"
+REFUSED = (
+    "rseq io_uring_setup userfaultfd memfd_secret bpf perf_event_open process_vm_readv process_vm_writev"
+)
 
 
 def test_every_call_of_the_kernel_is_described() -> None:

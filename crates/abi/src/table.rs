@@ -78,6 +78,10 @@ pub enum Mechanism {
     CpusShown = 15,
     /// sched_setaffinity: from now on it sees what it has chosen.
     CpusChosen = 16,
+    /// prctl(PR_SET_DUMPABLE): remembered, not carried out, because the monitor has to reach the process.
+    SetDumpable = 17,
+    /// prctl(PR_GET_DUMPABLE): what is remembered.
+    GetDumpable = 18,
 }
 
 impl Mechanism {
@@ -99,6 +103,8 @@ impl Mechanism {
             14 => Self::Swallow,
             15 => Self::CpusShown,
             16 => Self::CpusChosen,
+            17 => Self::SetDumpable,
+            18 => Self::GetDumpable,
             _ => Self::Plain,
         }
     }

@@ -129,6 +129,23 @@ pub fn unexpected_death(session: &Session, set: &Arc<TaskSet>, variant: usize, s
     }
 }
 
+/// Reports a follower whose memory has no room for what the leader's call has given.
+pub fn unwritable(
+    session: &Session,
+    set: &Arc<TaskSet>,
+    variant: usize,
+    [leader, own]: [Option<Arc<Arrival>>; 2],
+    address: u64,
+) {
+    let mut meeting = lock(&set.meeting);
+    // The leader may have come to its next call meanwhile.
+    let next = std::mem::replace(&mut meeting.arrivals[0], leader);
+    meeting.arrivals[variant] = own;
+    react(session, set, &meeting, Kind::Unwritable(address), vec![variant]);
+    meeting.arrivals[variant] = None;
+    meeting.arrivals[0] = next;
+}
+
 /// Everybody has come to the same: what happens now.
 fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: &Arrival) {
     let call = match leader {
@@ -154,7 +171,9 @@ fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: 
             crate::warnings::refused(session, call, row);
             session.post_all(set, &Decision::Refuse(i32::try_from(row.errno).unwrap_or(libc::ENOSYS)));
         }
-        (_, Mechanism::Swallow) => session.post_all(set, &Decision::Swallow),
+        (_, Mechanism::Swallow | Mechanism::SetDumpable | Mechanism::GetDumpable) => {
+            session.post_all(set, &Decision::Swallow)
+        }
         // The leader's address decides where followers map; its signal decides when they wake.
         (
             _,

@@ -5,7 +5,7 @@ use stretto_abi::table::CallRow;
 use std::sync::Arc;
 
 use crate::layout::maps::Mapping;
-use crate::taskset::TaskSet;
+use crate::taskset::{Arrival, TaskSet};
 
 /// The outcome of a call that only the leader carried out.
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ pub struct LeaderResult {
     /// The child that a wait took away.
     pub reaped: Option<Arc<TaskSet>>,
     pub call: Option<CallRow>,
+    /// The leader at the entry of the call, for reports.
+    pub arrival: Option<Arc<Arrival>>,
 }
 
 /// What exec left in the leader's address space.

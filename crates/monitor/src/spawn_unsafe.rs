@@ -97,7 +97,8 @@ impl Launch {
                 libc::setsid();
                 let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
                 for fd in 0..3 {
-                    if libc::fcntl(fd, libc::F_GETFD) >= 0 {
+                    // Where a stream is closed, the number may belong to a descriptor of Stretto, closed on exec.
+                    if libc::fcntl(fd, libc::F_GETFD) == 0 {
                         libc::dup2(null, fd);
                     }
                 }

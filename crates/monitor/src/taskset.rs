@@ -153,6 +153,9 @@ pub struct TaskSet {
     pub alive: std::sync::atomic::AtomicU32,
     /// Followers that have taken a signal which the leader took outside any rendezvous.
     pub taken: std::sync::atomic::AtomicU32,
+    /// The file that the leader's thread is about to execute by its descriptor, open in the monitor: the leader's
+    /// exec may close the descriptor before followers get to it.
+    pub program: Mutex<Option<std::fs::File>>,
     /// The leader's thread has ended.
     pub leader_gone: std::sync::atomic::AtomicBool,
 }
@@ -169,6 +172,7 @@ impl TaskSet {
             history: Default::default(),
             alive: 0.into(),
             taken: 0.into(),
+            program: Mutex::default(),
             leader_gone: false.into(),
         }
     }

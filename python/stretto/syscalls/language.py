@@ -23,7 +23,7 @@ BLOCKS, MAY_SIGNAL, STARTS_TASK, PARTIAL = 1, 2, 4, 8
 
 MECHANISMS = (
     "plain mmap munmap mremap brk fork exec exit wait sigreturn sigsuspend open recvfds restart swallow"
-    " cpus-shown cpus-chosen"
+    " cpus-shown cpus-chosen set-dumpable get-dumpable"
 ).split()
 
 EPERM, EINVAL, ENOTTY, ENOSYS, ENOPROTOOPT = 1, 22, 25, 38, 92

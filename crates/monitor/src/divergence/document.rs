@@ -122,6 +122,11 @@ fn summary(
         Kind::Death(signal) => {
             format!("variant {first} was ended by signal {signal}, the leader was not")
         }
+        Kind::Unwritable(address) => {
+            format!(
+                "what the call gave the leader has no place in variant {first}: it can't write to {address:#x}"
+            )
+        }
         Kind::Timeout => format!("variant {first} did not follow the leader in time"),
         Kind::Call | Kind::Fault => {
             format!(

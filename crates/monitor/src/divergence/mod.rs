@@ -24,6 +24,8 @@ pub enum Kind {
     Fault,
     /// A follower died of this signal.
     Death(i32),
+    /// A follower can't write, at this address, what the leader's call has given.
+    Unwritable(u64),
     /// A variant did not come in time.
     Timeout,
 }
@@ -36,6 +38,7 @@ impl Kind {
             Self::Result(..) => "result",
             Self::Fault => "fault",
             Self::Death(_) => "death",
+            Self::Unwritable(_) => "fault",
             Self::Timeout => "timeout",
         }
     }

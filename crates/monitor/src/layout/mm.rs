@@ -18,6 +18,8 @@ pub struct Mm {
     arena: u64,
     /// Where the leader's heap ends (only followers emulate the heap).
     pub brk: u64,
+    /// What the program believes it has made of itself with PR_SET_DUMPABLE.
+    pub undumpable: bool,
     /// How far this variant's heap lies from the leader's.
     pub heap_shift: u64,
 }
@@ -43,7 +45,7 @@ impl Mm {
     #[must_use]
     pub fn new(variant: usize, random: u64) -> Self {
         let start = ARENAS + variant as u64 * ARENA_SIZE + (random % (ARENA_SIZE / 4)) / PAGE * PAGE;
-        Self { regions: Vec::new(), arena: start, brk: 0, heap_shift: 0 }
+        Self { regions: Vec::new(), arena: start, brk: 0, undumpable: false, heap_shift: 0 }
     }
 
     /// Takes `length` bytes of the arena, with an unmapped gap behind them.

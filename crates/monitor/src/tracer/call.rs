@@ -67,6 +67,12 @@ impl Tracer<'_> {
                 semantics::gather(&self.table, row, &args, &mut memory, &*mm, &mut collector);
             }
         }
+        if let Meaning::Known(row) = &meaning
+            && row.mechanism == Mechanism::Exec
+            && self.leads()
+        {
+            self.keep_program(tid, number(&registers), &args)?;
+        }
         let deliver = if self.leads() { self.due_signal(&stopped, tid)? } else { None };
         let inputs = collector.finish();
         let arrival = Arc::new(Arrival::Call(CallArrival { registers, meaning, inputs, deliver }));
@@ -211,6 +217,23 @@ impl Tracer<'_> {
             None => self.go_on(stopped, 0),
             Some(info) => self.inject(stopped, &info),
         }
+    }
+
+    /// Answers a call that nobody carries out.
+    pub(super) fn swallow(&mut self, tid: i32) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?;
+        let value = call.args()[1];
+        let result = match call.row().map(|row| row.mechanism) {
+            Some(Mechanism::SetDumpable) if value > 1 => -i64::from(libc::EINVAL),
+            Some(Mechanism::SetDumpable) => {
+                task.mm.borrow_mut().undumpable = value == 0;
+                0
+            }
+            Some(Mechanism::GetDumpable) => i64::from(!task.mm.borrow().undumpable),
+            _ => 0,
+        };
+        self.skip(tid, result)
     }
 
     /// Skips the call with this result.

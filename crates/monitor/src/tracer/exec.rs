@@ -1,6 +1,8 @@
 //! exec: a new program in every variant, and a layout of its own.
 
 use std::cell::RefCell;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,6 +14,7 @@ use super::follower::file_identity;
 use crate::config::Layout;
 use crate::layout::image;
 use crate::layout::mm::Mm;
+use crate::lock;
 use crate::mailbox::Decision;
 use crate::result::ImageInfo;
 use crate::taskset::{Arrival, CallArrival};
@@ -28,20 +31,34 @@ impl Tracer<'_> {
         if call.nr() != libc::SYS_execveat as u64 || args[4] & libc::AT_EMPTY_PATH as u64 == 0 {
             return Ok(());
         }
-        let leader_tid = task.set.tid(0);
         #[allow(clippy::cast_possible_truncation)] // descriptors are ints
         let fd = i64::from(args[0] as i32);
-        if file_identity(tid, fd) == file_identity(leader_tid, fd) {
+        let Some(program) = lock(&task.set.program).as_ref().and_then(|file| file.try_clone().ok()) else {
+            return Ok(());
+        };
+        let wanted = program.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+        if wanted.is_none() || file_identity(tid, fd) == wanted {
             return Ok(());
         }
-        self.materialise(tid, leader_tid, fd)
+        self.materialise(tid, &program, fd)
+    }
+
+    /// Leader: opens a program that is named by a descriptor, for the followers.
+    pub(super) fn keep_program(&mut self, tid: i32, nr: u64, args: &[u64; 6]) -> Result<(), Error> {
+        let by_descriptor = nr == libc::SYS_execveat as u64 && args[4] & libc::AT_EMPTY_PATH as u64 != 0;
+        let program = by_descriptor
+            .then(|| std::fs::File::open(format!("/proc/{tid}/fd/{}", args[0] & 0x7fff_ffff)).ok())
+            .flatten();
+        *lock(&self.task(tid)?.set.program) = program;
+        Ok(())
     }
 
     /// Replaces a placeholder by the leader's file, then stands at the entry of the same call again.
     #[allow(clippy::cast_sign_loss)]
-    fn materialise(&mut self, tid: i32, leader_tid: i32, fd: i64) -> Result<(), Error> {
+    fn materialise(&mut self, tid: i32, program: &std::fs::File, fd: i64) -> Result<(), Error> {
         self.with_calls(tid, |tracer, calls, call: &CallArrival| {
-            let opened = tracer.reopen(calls, call, leader_tid, fd)?;
+            let held_by = std::process::id().cast_signed();
+            let opened = tracer.reopen(calls, call, held_by, i64::from(program.as_raw_fd()))?;
             let flags = calls.call(libc::SYS_fcntl, [fd as u64, libc::F_GETFD as u64, 0, 0, 0, 0])?;
             let cloexec = if flags & i64::from(libc::FD_CLOEXEC) != 0 { libc::O_CLOEXEC as u64 } else { 0 };
             calls.call(libc::SYS_dup3, [opened, fd as u64, cloexec, 0, 0, 0])?;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use stretto_abi::table::{Mechanism, ResultKind};
-use stretto_semantics as semantics;
+use stretto_semantics::{self as semantics, ApplyError};
 use stretto_tracee::{Error, Remote, RemoteCalls, Resume, SignalInfo, set_arguments};
 
 use super::Tracer;
 use super::task::State;
 use crate::lock;
 use crate::memory::VariantMemory;
+use crate::rendezvous;
 use crate::result::LeaderResult;
 use crate::taskset::CallArrival;
 
@@ -73,8 +74,18 @@ impl Tracer<'_> {
         let args = task.call().ok_or(Error::Unexpected("the thread is in no call"))?.args();
         let mut memory = VariantMemory::new(Remote::new(tid));
         let mm = task.mm.borrow();
-        semantics::apply(&self.table, &row, &args, result.ret, &mut memory, &*mm, &result.stream)
-            .map_err(|_| Error::Os { call: "replication of results", errno: libc::EFAULT })
+        let applied =
+            semantics::apply(&self.table, &row, &args, result.ret, &mut memory, &*mm, &result.stream);
+        drop(mm);
+        match applied {
+            Ok(()) => Ok(()),
+            Err(ApplyError::Fault(address)) => {
+                let (set, arrivals) = (Arc::clone(&task.set), [result.arrival.clone(), task.current.clone()]);
+                rendezvous::unwritable(self.session, &set, self.variant, arrivals, address);
+                Err(Error::Gone)
+            }
+            Err(ApplyError::Short) => Err(Error::Unexpected("the leader's results are too short")),
+        }
     }
 
     /// Makes remote calls from the entry stop that the task is parked at.

@@ -115,7 +115,12 @@ impl Tracer<'_> {
 
     /// Everything that followers need to know of the leader's call.
     pub(super) fn outcome(&self, tid: i32, call: &CallArrival, row: &CallRow, ret: i64) -> LeaderResult {
-        let mut result = LeaderResult { ret, call: Some(*row), ..LeaderResult::default() };
+        let mut result = LeaderResult {
+            ret,
+            call: Some(*row),
+            arrival: self.tasks.get(&tid).and_then(|task| task.current.clone()),
+            ..LeaderResult::default()
+        };
         let mut memory = VariantMemory::new(Remote::new(tid));
         let args = call.args();
         if row.mechanism == Mechanism::CpusShown {

@@ -250,7 +250,7 @@ impl<'s> Tracer<'s> {
             Decision::Execute => self.execute(tid),
             Decision::ExecuteEach => self.execute_each(tid),
             Decision::Refuse(errno) => self.skip(tid, -i64::from(errno)),
-            Decision::Swallow => self.skip(tid, 0),
+            Decision::Swallow => self.swallow(tid),
             Decision::Result(result, signal) => self.take_over(tid, &result, signal),
             Decision::Interrupted(ret, info, result) => {
                 self.apply(tid, &result)?;

@@ -24,7 +24,7 @@ pub fn holds(rip: u64) -> bool {
 fn answer(call: &CallArrival, memory: Remote) -> i64 {
     let [first, second, ..] = call.args();
     let (seconds, microseconds) = clock_unsafe::time_of_day();
-    let mut put = |address: u64, bytes: &[u8]| address == 0 || memory.write(address, bytes) == bytes.len();
+    let put = |address: u64, bytes: &[u8]| address == 0 || memory.write(address, bytes) == bytes.len();
     let (done, result) = match call.nr().cast_signed() {
         libc::SYS_gettimeofday => {
             let mut value = [0; 16];
