@@ -5,8 +5,15 @@ use stretto_semantics::{Before, OutSink, Part, Sink};
 use crate::taskset::Inputs;
 
 /// Collects inputs in a [`Vec`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Collector(Inputs);
+
+impl Default for Collector {
+    /// With room for the inputs of most calls, so that they are not moved while they grow.
+    fn default() -> Self {
+        Self(Inputs { bytes: Vec::with_capacity(256), parts: Vec::with_capacity(8), before: Vec::new() })
+    }
+}
 
 impl Collector {
     /// What was collected.

@@ -17,6 +17,7 @@ mod gather;
 mod layout;
 mod mailbox;
 mod memory;
+mod padded;
 mod program;
 mod rendezvous;
 mod result;

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use stretto_tracee::{SignalInfo, Sleeper};
 
 use crate::lock;
+use crate::padded::Padded;
 use crate::result::{ImageInfo, LeaderResult};
 use crate::taskset::TaskSet;
 
-/// What a tracer has to do with its task of a set.
+/// What a tracer has to do with its task of a set. Small, because it crosses from CPU to CPU with every call.
 #[derive(Clone, Debug)]
 pub enum Decision {
     /// Leader: carry the call out.
@@ -21,14 +22,14 @@ pub enum Decision {
     /// Skip the call, with result 0.
     Swallow,
     /// Follower: take over what the leader's call gave, and then perhaps a signal.
-    Result(Arc<LeaderResult>, Option<SignalInfo>),
+    Result(Arc<LeaderResult>, Option<Box<SignalInfo>>),
     /// Follower: the leader's call was interrupted by a signal that has a handler. What the call gave until then
     /// (the time left to sleep) comes with it.
-    Interrupted(i64, SignalInfo, Arc<LeaderResult>),
+    Interrupted(i64, Box<SignalInfo>, Arc<LeaderResult>),
     /// Take the signal first; the call comes again afterwards.
-    SignalAtEntry(SignalInfo),
+    SignalAtEntry(Box<SignalInfo>),
     /// All have carried the call out and agree; the leader's result, then perhaps a signal.
-    Agreed(u64, Option<SignalInfo>),
+    Agreed(u64, Option<Box<SignalInfo>>),
     /// Follower: the leader's child has this id.
     Forked(Arc<TaskSet>, i32),
     /// Follower: what the kernel mapped in the leader at exec.
@@ -39,7 +40,7 @@ pub enum Decision {
     Timestamp(u64),
     /// Take this signal wherever you are: the leader took it outside any rendezvous. True: it had the turn among
     /// the threads of its process.
-    SignalAnywhere(SignalInfo, bool),
+    SignalAnywhere(Box<SignalInfo>, bool),
     /// Leader: all followers have taken that signal.
     SignalTaken,
     /// The leader is gone: end this task's process.
@@ -56,23 +57,23 @@ pub enum Decision {
     Dump,
 }
 
-/// One message: the set it is about, and what to do.
+/// One message: the set it is about (0: none), and what to do.
 #[derive(Debug)]
 pub struct Message {
-    pub set: Option<Arc<TaskSet>>,
+    pub set: u32,
     pub decision: Decision,
 }
 
 /// The mailbox of one tracer thread.
 #[derive(Debug, Default)]
 pub struct Mailbox {
-    pub sleeper: Sleeper,
-    queue: Mutex<VecDeque<Message>>,
+    pub sleeper: Padded<Sleeper>,
+    queue: Padded<Mutex<VecDeque<Message>>>,
 }
 
 impl Mailbox {
     /// Adds a message and wakes the reader if it sleeps.
-    pub fn post(&self, set: Option<Arc<TaskSet>>, decision: Decision) {
+    pub fn post(&self, set: u32, decision: Decision) {
         lock(&self.queue).push_back(Message { set, decision });
         self.sleeper.wake();
     }

@@ -48,23 +48,23 @@ pub fn check_lag(session: &Session, set: &Arc<TaskSet>) {
 
 fn conclude(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting) {
     loop {
-        let present: Vec<(usize, Arc<Arrival>)> = session
-            .active()
-            .map_while(|variant| meeting.arrivals[variant].clone().map(|arrival| (variant, arrival)))
+        if session.active().any(|variant| meeting.arrivals[variant].is_none()) {
+            return;
+        }
+        let Some(leader) = &meeting.arrivals[0] else { return };
+        let odd: Vec<usize> = session
+            .followers()
+            .filter(|&variant| !meeting.arrivals[variant].as_ref().is_some_and(|other| agree(leader, other)))
             .collect();
-        if present.is_empty() || present.len() != session.active().count() {
-            return;
-        }
-        let leader = &present[0].1;
-        let odd: Vec<usize> =
-            present.iter().filter(|(_, other)| !agree(leader, other)).map(|(variant, _)| *variant).collect();
         if odd.is_empty() {
-            meeting.arrivals = Default::default();
+            let arrivals = std::mem::take(&mut meeting.arrivals);
             meeting.since = None;
-            decide(session, set, meeting, leader);
+            if let Some(leader) = &arrivals[0] {
+                decide(session, set, meeting, leader);
+            }
             return;
         }
-        let kind = divergence::kind_of(leader, &present, &odd);
+        let kind = divergence::kind_of(leader, &meeting.arrivals, &odd);
         if !react(session, set, meeting, kind, odd) {
             return;
         }
@@ -155,9 +155,8 @@ fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: 
             return session.post_all(set, &Decision::Timestamp(crate::clock_unsafe::timestamp()));
         }
     };
-    session.statistics.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    if let Some(info) = call.deliver {
-        return session.post_all(set, &Decision::SignalAtEntry(info));
+    if let Some(info) = &call.deliver {
+        return session.post_all(set, &Decision::SignalAtEntry(info.clone()));
     }
     let row = match &call.meaning {
         Meaning::Known(row) => row,

@@ -184,12 +184,12 @@ fn watch(session: &Session, set: &TaskSet, forwarder: &Forwarder) {
         }
         News::Nothing => {
             for mailbox in &session.mailboxes {
-                mailbox.post(None, Decision::Tick);
+                mailbox.post(0, Decision::Tick);
             }
         }
         News::Dump => {
             for mailbox in &session.mailboxes {
-                mailbox.post(None, Decision::Dump);
+                mailbox.post(0, Decision::Dump);
             }
         }
         News::Woken => {}

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::events::Events;
 use crate::lock;
 use crate::mailbox::{Decision, Mailbox};
+use crate::padded::Padded;
 use crate::taskset::TaskSet;
 
 /// Counters of a run.
@@ -32,10 +33,10 @@ pub enum Ending {
 pub struct Session {
     pub config: Config,
     pub events: Events,
-    pub statistics: Statistics,
+    pub statistics: Padded<Statistics>,
     pub mailboxes: Vec<Mailbox>,
-    /// Bit per variant that still takes part.
-    active: AtomicU32,
+    /// Bit per variant that still takes part. Read by all with every call, hardly ever written.
+    active: Padded<AtomicU32>,
     next_set: AtomicU32,
     sets: Mutex<HashMap<u32, Arc<TaskSet>>>,
     by_leader: Mutex<HashMap<i32, Arc<TaskSet>>>,
@@ -67,9 +68,9 @@ impl Session {
         Self {
             config,
             events,
-            statistics: Statistics::default(),
+            statistics: Padded::default(),
             mailboxes: (0..variants).map(|_| Mailbox::default()).collect(),
-            active: AtomicU32::new((1 << variants) - 1),
+            active: Padded(AtomicU32::new((1 << variants) - 1)),
             next_set: AtomicU32::new(1),
             sets: Mutex::default(),
             by_leader: Mutex::default(),
@@ -141,19 +142,19 @@ impl Session {
     }
 
     /// Posts a decision to one variant.
-    pub fn post(&self, variant: usize, set: &Arc<TaskSet>, decision: Decision) {
-        self.mailboxes[variant].post(Some(Arc::clone(set)), decision);
+    pub fn post(&self, variant: usize, set: &TaskSet, decision: Decision) {
+        self.mailboxes[variant].post(set.id, decision);
     }
 
     /// Posts a decision to every active variant. The leader's comes last: what the leader then tells the
     /// followers must not overtake it (the poster may lose its CPU between two posts).
-    pub fn post_all(&self, set: &Arc<TaskSet>, decision: &Decision) {
+    pub fn post_all(&self, set: &TaskSet, decision: &Decision) {
         self.post_followers(set, decision);
         self.post(0, set, decision.clone());
     }
 
     /// Posts a decision to every active follower.
-    pub fn post_followers(&self, set: &Arc<TaskSet>, decision: &Decision) {
+    pub fn post_followers(&self, set: &TaskSet, decision: &Decision) {
         for variant in self.followers() {
             self.post(variant, set, decision.clone());
         }
@@ -162,15 +163,15 @@ impl Session {
     /// Drops `variant` from the run: its processes end, nobody waits for it.
     pub fn drop_variant(&self, variant: usize) {
         self.active.fetch_and(!(1 << variant), Ordering::AcqRel);
-        self.mailboxes[variant].post(None, Decision::Drop);
-        self.mailboxes[0].post(None, Decision::Recheck);
+        self.mailboxes[variant].post(0, Decision::Drop);
+        self.mailboxes[0].post(0, Decision::Recheck);
     }
 
     /// Ends every process of the run.
     pub fn kill_all(&self) {
         self.killed.store(true, Ordering::Release);
         for mailbox in &self.mailboxes {
-            mailbox.post(None, Decision::Drop);
+            mailbox.post(0, Decision::Drop);
         }
     }
 

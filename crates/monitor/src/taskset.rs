@@ -9,6 +9,7 @@ use stretto_tracee::{Registers, SignalInfo, arguments};
 
 use crate::config::MAX_VARIANTS;
 use crate::lock;
+use crate::padded::Padded;
 
 /// What a thread has come to.
 #[derive(Clone, Debug)]
@@ -52,7 +53,7 @@ pub struct CallArrival {
     pub meaning: Meaning,
     pub inputs: Inputs,
     /// Leader only: a signal that waits to be delivered first.
-    pub deliver: Option<SignalInfo>,
+    pub deliver: Option<Box<SignalInfo>>,
 }
 
 impl CallArrival {
@@ -147,8 +148,8 @@ pub struct TaskSet {
     /// Thread ids, 0 = not yet born; index = variant. They stay when the thread has ended: its parent has yet to
     /// wait for it.
     pub tids: [std::sync::atomic::AtomicI32; MAX_VARIANTS],
-    pub meeting: Mutex<Meeting>,
-    pub history: [Mutex<History>; MAX_VARIANTS],
+    pub meeting: Padded<Mutex<Meeting>>,
+    pub history: [Padded<Mutex<History>>; MAX_VARIANTS],
     /// Bit per variant whose thread has been born and has not ended.
     pub alive: std::sync::atomic::AtomicU32,
     /// Followers that have taken a signal which the leader took outside any rendezvous.
@@ -168,7 +169,7 @@ impl TaskSet {
             id,
             process,
             tids: Default::default(),
-            meeting: Mutex::default(),
+            meeting: Padded::default(),
             history: Default::default(),
             alive: 0.into(),
             taken: 0.into(),

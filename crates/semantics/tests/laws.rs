@@ -165,7 +165,7 @@ fn row(table: &Table<'_>, nr: u64, args: &[u64; 6], memory: &mut Small) -> Optio
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 5_000, ..ProptestConfig::default() })]
 
     /// Nothing panics, and the same inputs are gathered from the same memory.
     #[test]

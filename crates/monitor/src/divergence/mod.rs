@@ -46,8 +46,8 @@ impl Kind {
 
 /// The kind of a difference between the leader and the odd variants.
 #[must_use]
-pub fn kind_of(leader: &Arrival, present: &[(usize, Arc<Arrival>)], odd: &[usize]) -> Kind {
-    let others = present.iter().filter(|(variant, _)| odd.contains(variant)).map(|(_, arrival)| &**arrival);
+pub fn kind_of(leader: &Arrival, arrivals: &[Option<Arc<Arrival>>], odd: &[usize]) -> Kind {
+    let others = odd.iter().filter_map(|&variant| arrivals.get(variant)?.as_deref());
     let mut kind = Kind::Argument;
     for other in others {
         match (leader, other) {

@@ -22,8 +22,7 @@ impl Tracer<'_> {
     pub(super) fn on_entry(&mut self, stopped: Stopped) -> Result<(), Error> {
         let tid = stopped.tid();
         let registers = stopped.registers()?;
-        let state = self.task(tid)?.state.clone();
-        match state {
+        match self.task(tid)?.state {
             // The kernel restarts what a signal without a handler interrupted; followers have stayed put.
             State::Interrupted(_) => {
                 let nr = self.task(tid)?.call().map(CallArrival::nr);
@@ -73,7 +72,7 @@ impl Tracer<'_> {
         {
             self.keep_program(tid, number(&registers), &args)?;
         }
-        let deliver = if self.leads() { self.due_signal(&stopped, tid)? } else { None };
+        let deliver = if self.leads() { self.due_signal(&stopped, tid)?.map(Box::new) } else { None };
         let inputs = collector.finish();
         let arrival = Arc::new(Arrival::Call(CallArrival { registers, meaning, inputs, deliver }));
         let variant = self.variant;
@@ -93,6 +92,9 @@ impl Tracer<'_> {
         let exits =
             task.call().and_then(CallArrival::row).is_some_and(|row| row.mechanism == Mechanism::Exit);
         let tid = task.tid;
+        if self.leads() {
+            self.session.statistics.calls.fetch_add(1, Ordering::Relaxed);
+        }
         rendezvous::arrive(self.session, &set, self.variant, arrival);
         if self.leads() || exits { Ok(()) } else { self.give_up_turn(tid) }
     }

@@ -80,8 +80,8 @@ impl Tracer<'_> {
         task.behind = None;
         let set = Arc::clone(&task.set);
         let decision = match held {
-            Held::Result(result) => Decision::Result(result, signal),
-            Held::Agreed(value) => Decision::Agreed(value, signal),
+            Held::Result(result) => Decision::Result(result, signal.map(Box::new)),
+            Held::Agreed(value) => Decision::Agreed(value, signal.map(Box::new)),
         };
         self.session.post_followers(&set, &decision);
         Ok(())

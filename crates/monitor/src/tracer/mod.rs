@@ -16,12 +16,12 @@ mod turns;
 mod vsyscall;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use rustc_hash::FxHashMap;
 use stretto_abi::table::Table;
 use stretto_tracee::{Error, Event, Resume, Stop, Stopped, kill_thread, wait};
 
@@ -47,13 +47,13 @@ pub struct Tracer<'s> {
     session: &'s Session,
     table: Table<'s>,
     variant: usize,
-    tasks: HashMap<i32, Task>,
+    tasks: FxHashMap<i32, Task>,
     /// Thread id by set.
-    by_set: HashMap<u32, i32>,
+    by_set: FxHashMap<u32, i32>,
     /// Children that stopped before their parent told about them.
-    strangers: HashMap<i32, Stopped>,
+    strangers: FxHashMap<i32, Stopped>,
     /// By process, for those with several threads.
-    turns: HashMap<u32, Turns>,
+    turns: FxHashMap<u32, Turns>,
     dropped: bool,
     /// A tracee was resumed since the last wait: it needs the CPU now.
     resumed: bool,
@@ -68,10 +68,10 @@ impl<'s> Tracer<'s> {
             session,
             table,
             variant,
-            tasks: HashMap::new(),
-            by_set: HashMap::new(),
-            strangers: HashMap::new(),
-            turns: HashMap::new(),
+            tasks: FxHashMap::default(),
+            by_set: FxHashMap::default(),
+            strangers: FxHashMap::default(),
+            turns: FxHashMap::default(),
             dropped: false,
             resumed: true,
             crowded,
@@ -238,7 +238,7 @@ impl<'s> Tracer<'s> {
             }
             _ => {}
         }
-        let Some(tid) = set.and_then(|set| self.by_set.get(&set.id).copied()) else {
+        let Some(tid) = self.by_set.get(&set).copied() else {
             return;
         };
         let outcome = self.carry_out(tid, decision);
@@ -251,13 +251,13 @@ impl<'s> Tracer<'s> {
             Decision::ExecuteEach => self.execute_each(tid),
             Decision::Refuse(errno) => self.skip(tid, -i64::from(errno)),
             Decision::Swallow => self.swallow(tid),
-            Decision::Result(result, signal) => self.take_over(tid, &result, signal),
+            Decision::Result(result, signal) => self.take_over(tid, &result, signal.map(|info| *info)),
             Decision::Interrupted(ret, info, result) => {
                 self.apply(tid, &result)?;
                 self.interrupt(tid, ret, &info)
             }
             Decision::SignalAtEntry(info) => self.signal_at_entry(tid, &info),
-            Decision::Agreed(value, signal) => self.agreed(tid, value, signal),
+            Decision::Agreed(value, signal) => self.agreed(tid, value, signal.map(|info| *info)),
             Decision::Forked(child, leader) => self.on_leader_forked(tid, child, leader),
             Decision::Image(image) => self.on_leader_image(tid, image),
             Decision::Fault => self.deliver_fault(tid),
@@ -345,7 +345,7 @@ impl<'s> Tracer<'s> {
         }
         if task.set.id == 1 && !self.session.config.wait_for_orphans {
             for mailbox in &self.session.mailboxes {
-                mailbox.post(None, Decision::Drop);
+                mailbox.post(0, Decision::Drop);
             }
         }
     }

@@ -115,7 +115,7 @@ impl Tracer<'_> {
                 let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?.clone();
                 let row = *call.row().ok_or(Error::Unexpected("the call is not described"))?;
                 let result = Arc::new(self.outcome(tid, &call, &row, -i64::from(libc::EINTR)));
-                self.session.post_followers(&set, &Decision::Interrupted(ret, info, result));
+                self.session.post_followers(&set, &Decision::Interrupted(ret, Box::new(info), result));
                 self.go_on(stopped, signal)
             }
             State::Held(_) if task.behind.as_ref().is_some_and(|behind| same_place(behind, &registers)) => {
@@ -333,7 +333,7 @@ impl Tracer<'_> {
         task.state = State::Signalling(info);
         task.stopped = Some(stopped);
         let set = Arc::clone(&task.set);
-        self.session.post_followers(&set, &Decision::SignalAnywhere(info, had_turn));
+        self.session.post_followers(&set, &Decision::SignalAnywhere(Box::new(info), had_turn));
         if followers == 0 { self.signal_taken(tid) } else { Ok(()) }
     }
 

@@ -170,7 +170,7 @@ impl Tracer<'_> {
             if leads {
                 for variant in self.session.followers() {
                     let turn = Decision::Turn { process, set: ready.set };
-                    self.session.mailboxes[variant].post(None, turn);
+                    self.session.mailboxes[variant].post(0, turn);
                 }
             }
             match self.resume(ready.stopped, Resume::Continue, ready.signal) {
