@@ -25,7 +25,10 @@ def main(argv: list[str] | None = None) -> int:
     """Runs one command and returns the exit code; an error is one line on standard error."""
     argv = sys.argv[1:] if argv is None else argv
     try:
-        return _dispatch(argv)
+        code = _dispatch(argv)
+        if sys.stdout is not None:  # None where it was closed before the start
+            sys.stdout.flush()
+        return code
     except StrettoError as error:
         sys.stderr.write(f"stretto: {printable(str(error))}\n")
         return int(error.code)
@@ -54,8 +57,6 @@ def _dispatch(argv: list[str]) -> int:
     from importlib import import_module
 
     code: int = import_module(f".commands.{name}", __package__).main(argv[1:])
-    if sys.stdout is not None:  # None where it was closed before the start
-        sys.stdout.flush()
     return code
 
 

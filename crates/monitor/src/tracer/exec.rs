@@ -58,7 +58,9 @@ impl Tracer<'_> {
     fn materialise(&mut self, tid: i32, program: &std::fs::File, fd: i64) -> Result<(), Error> {
         self.with_calls(tid, |tracer, calls, call: &CallArrival| {
             let held_by = std::process::id().cast_signed();
-            let opened = tracer.reopen(calls, call, held_by, i64::from(program.as_raw_fd()))?;
+            let file = i64::from(program.as_raw_fd());
+            // Open for writing anywhere, it could not be executed (execve(2), ETXTBSY).
+            let opened = tracer.reopen(calls, call, held_by, file, &[libc::O_RDONLY])?;
             let flags = calls.call(libc::SYS_fcntl, [fd as u64, libc::F_GETFD as u64, 0, 0, 0, 0])?;
             let cloexec = if flags & i64::from(libc::FD_CLOEXEC) != 0 { libc::O_CLOEXEC as u64 } else { 0 };
             calls.call(libc::SYS_dup3, [opened, fd as u64, cloexec, 0, 0, 0])?;

@@ -91,12 +91,12 @@ impl Tracer<'_> {
         if file_identity(calls.tid(), fd) == file_identity(leader_tid, fd) {
             return Ok(None);
         }
-        let opened = self.reopen(calls, call, leader_tid, fd)?;
+        let opened = self.reopen(calls, call, leader_tid, fd, &[libc::O_RDWR, libc::O_RDONLY])?;
         args[4] = opened;
         Ok(Some(opened))
     }
 
-    /// Opens what the leader's descriptor stands for, through `/proc`.
+    /// Opens what the leader's descriptor stands for, through `/proc`, in the first of these modes that is allowed.
     #[allow(clippy::cast_sign_loss)]
     pub(super) fn reopen(
         &mut self,
@@ -104,6 +104,7 @@ impl Tracer<'_> {
         call: &CallArrival,
         leader_tid: i32,
         fd: i64,
+        modes: &[i32],
     ) -> Result<u64, Error> {
         let path = format!("/proc/{leader_tid}/fd/{fd}\0");
         // The top of the stack is certainly mapped, and the thread that owns it is stopped.
@@ -115,7 +116,7 @@ impl Tracer<'_> {
             return Err(Error::Os { call: "process_vm_writev", errno: libc::EFAULT });
         }
         let mut answer = -1;
-        for mode in [libc::O_RDWR, libc::O_RDONLY] {
+        for &mode in modes {
             let flags = (mode | libc::O_CLOEXEC) as u64;
             answer = calls.call(libc::SYS_openat, [libc::AT_FDCWD as u64, place, flags, 0, 0, 0])?;
             if answer >= 0 {
