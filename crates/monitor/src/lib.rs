@@ -33,9 +33,21 @@ pub use config::{Config, Layout, MAX_VARIANTS, Reaction};
 pub use events::Listener;
 pub use run::{Outcome, Report, run};
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+/// Looks at a lock that another tracer holds before this thread sleeps for it. All locks are held for less than the
+/// wake-up that sleeping costs (25-90 us across CPUs of a virtual machine, measured); variants that do the same
+/// come to the same lock at the same time.
+const LOOKS: u32 = 1000;
 
 /// Locks; a panic of another thread while it held the lock does not make the data unusable here.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    for _ in 0..LOOKS {
+        match mutex.try_lock() {
+            Ok(guard) => return guard,
+            Err(TryLockError::Poisoned(error)) => return error.into_inner(),
+            Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+        }
+    }
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
