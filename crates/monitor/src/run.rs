@@ -128,6 +128,7 @@ fn launches(config: &Config) -> Result<Vec<Launch>, program::ProgramError> {
             let path = program::find(own.unwrap_or(name), search)?;
             let mut launch = Launch::new(path.as_os_str().as_bytes(), &config.argv, &config.env);
             launch.follower = variant != 0;
+            launch.crowded = config.variants > cpus.len();
             launch.cpu = (config.pin && !cpus.is_empty()).then(|| cpus[variant % cpus.len()]);
             Ok(launch)
         })
@@ -151,22 +152,13 @@ fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch)
         };
         return session.fail(format!("variant {variant} can't be traced: {error}{hint}"));
     }
-    let crowded =
-        session.config.variants > spawn_unsafe::cpus().len().max(1) || session.config.variants > online();
-    let mut tracer = Tracer::new(session, table, variant, crowded);
+    let mut tracer = Tracer::new(session, table, variant, launch.crowded);
     tracer.adopt_root(set, child.pid);
     if child.go().is_err() {
         return session.fail(format!("variant {variant} died before it began"));
     }
     session.phase("spawn");
     tracer.run();
-}
-
-/// How many CPUs there are in all: the tracer itself may be bound to one.
-fn online() -> usize {
-    std::fs::read_to_string("/proc/cpuinfo")
-        .map(|text| text.lines().filter(|line| line.starts_with("processor")).count())
-        .unwrap_or(1)
 }
 
 /// Forwards signals and lets time pass, once.

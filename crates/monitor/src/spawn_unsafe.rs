@@ -15,6 +15,8 @@ pub struct Launch {
     env: Vec<CString>,
     /// CPU to run on.
     pub cpu: Option<usize>,
+    /// Variants outnumber the CPUs.
+    pub crowded: bool,
     /// Standard streams go nowhere, and terminal signals don't come.
     pub follower: bool,
 }
@@ -40,6 +42,7 @@ impl Launch {
             argv: argv.iter().map(|word| c_string(word)).collect(),
             env: env.iter().map(|word| c_string(word)).collect(),
             cpu: None,
+            crowded: false,
             follower: false,
         }
     }

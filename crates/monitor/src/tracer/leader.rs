@@ -59,6 +59,7 @@ impl Tracer<'_> {
             self.note_chosen_cpus(tid, &args);
         }
         let task = self.task(tid)?;
+        task.given = Some(Arc::clone(&result));
         if signal_may_follow {
             task.behind = Some(registers);
             task.state = State::Held(Held::Result(result));

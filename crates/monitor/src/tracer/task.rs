@@ -78,6 +78,9 @@ pub struct Task {
     pub deferred: VecDeque<(SignalInfo, Instant)>,
     /// Leader: registers behind the call of a [`State::Held`].
     pub behind: Option<Registers>,
+    /// Leader: the last result that it handed out. Kept until the next, so that the thread that allocated it frees
+    /// it: otherwise both tracers fight for the allocator's lock with every call.
+    pub given: Option<Arc<LeaderResult>>,
     pub birth: Birth,
     pub exec: Exec,
     /// Leader: it has called sched_setaffinity, or its parent had.
@@ -98,6 +101,7 @@ impl Task {
             mm,
             deferred: VecDeque::new(),
             behind: None,
+            given: None,
             birth: Birth::default(),
             exec: Exec::default(),
             chose_cpus: false,
