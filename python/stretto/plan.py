@@ -17,8 +17,14 @@ class Plan:
     """A program, checked and ready to be started as variants."""
 
     def __init__(
-        self, argv: "list[str]", config: "Config", environ: "Mapping[str, str] | None" = None
+        self,
+        argv: "list[str]",
+        config: "Config",
+        environ: "Mapping[str, str] | None" = None,
+        *,
+        follow_stops: bool = False,
     ) -> None:
+        self.follow_stops = follow_stops
         self.argv = argv
         self.config = config
         self.environ = environ
@@ -44,6 +50,7 @@ class Plan:
             "on_divergence": config.on_divergence,
             "placement": config.placement,
             "orphans": config.orphans,
+            "follow_stops": self.follow_stops,
             "timeout": float(config.timeout),
             "log": log or config.log,
             "verbose": config.verbose,

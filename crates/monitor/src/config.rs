@@ -42,6 +42,9 @@ pub struct Config {
     pub pin: bool,
     /// Whether the run lasts until the last process has ended, not only the first.
     pub wait_for_orphans: bool,
+    /// Whether Stretto's own process stops when the program's first process does: right for a command, wrong for
+    /// a library in somebody else's process.
+    pub follow_stops: bool,
     /// Seconds that a variant may lag behind the others; 0 = for ever.
     pub timeout: f64,
     /// File that events are appended to.

@@ -14,6 +14,7 @@ mod divergence;
 mod events;
 mod filter_unsafe;
 mod gather;
+mod job;
 mod layout;
 mod mailbox;
 mod memory;

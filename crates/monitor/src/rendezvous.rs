@@ -23,6 +23,7 @@ pub fn arrive(session: &Session, set: &Arc<TaskSet>, variant: usize, arrival: Ar
 pub fn finish(session: &Session, set: &Arc<TaskSet>, variant: usize, result: u64) {
     let mut meeting = lock(&set.meeting);
     meeting.results[variant] = Some(result);
+    meeting.since.get_or_insert_with(Instant::now);
     conclude_results(session, set, &mut meeting);
 }
 
@@ -38,11 +39,23 @@ pub fn check_lag(session: &Session, set: &Arc<TaskSet>) {
     let mut meeting = lock(&set.meeting);
     let limit = session.config.timeout;
     let late = limit > 0.0 && meeting.since.is_some_and(|since| since.elapsed().as_secs_f64() > limit);
-    if late && meeting.arrivals.iter().any(Option::is_some) {
-        let odd = session.active().filter(|&variant| meeting.arrivals[variant].is_none()).collect();
-        meeting.since = None;
+    if !late {
+        return;
+    }
+    let odd: Vec<usize> = session.active().filter(|&variant| !meeting.has_come(variant)).collect();
+    meeting.since = None;
+    if !odd.is_empty() {
         react(session, set, &meeting, Kind::Timeout, odd);
         conclude(session, set, &mut meeting);
+        conclude_results(session, set, &mut meeting);
+    }
+}
+
+/// Begins to count anew how long the first arrival waits.
+pub fn forgive_lag(set: &TaskSet) {
+    let mut meeting = lock(&set.meeting);
+    if meeting.since.is_some() {
+        meeting.since = Some(Instant::now());
     }
 }
 
@@ -206,6 +219,7 @@ fn conclude_results(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting
             .collect();
         if odd.is_empty() {
             meeting.each = None;
+            meeting.since = None;
             session.post(0, set, Decision::Agreed(leader, None));
             return;
         }

@@ -83,27 +83,27 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
             return Report::failed(FAILED, format!("{}: {error}", path.display()));
         }
     };
-    let session = Session::new(config, events, signals_unsafe::random());
-    let command: Vec<_> =
-        session.config.argv.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-    session.events.event("start", json!({"command": command, "variants": session.config.variants}));
     let forwarder = match Forwarder::new() {
         Ok(forwarder) => forwarder,
         Err(error) => {
             return Report::failed(FAILED, format!("signals can't be forwarded: {error}"));
         }
     };
+    let session = Session::new(config, events, signals_unsafe::random(), forwarder.waker());
+    let command: Vec<_> =
+        session.config.argv.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    session.events.event("start", json!({"command": command, "variants": session.config.variants}));
     install_wake_handler();
     let set = session.new_set(None);
     let running = &AtomicUsize::new(launches.len());
     thread::scope(|scope| {
         for (variant, launch) in launches.iter().enumerate() {
-            let (session, set, waker) = (&session, &set, forwarder.waker());
+            let (session, set) = (&session, &set);
             scope.spawn(move || {
                 signals_unsafe::block_all();
                 trace(session, set, variant, launch);
                 running.fetch_sub(1, Ordering::AcqRel);
-                signals_unsafe::wake(waker);
+                signals_unsafe::wake(session.waker);
             });
         }
         while running.load(Ordering::Acquire) > 0 {
@@ -175,6 +175,9 @@ fn watch(session: &Session, set: &TaskSet, forwarder: &Forwarder) {
             }
         }
         News::Nothing => {
+            if session.job.lags_behind() {
+                signals_unsafe::send(set.tid(0), libc::SIGCONT);
+            }
             for mailbox in &session.mailboxes {
                 mailbox.post(0, Decision::Tick);
             }
@@ -184,7 +187,7 @@ fn watch(session: &Session, set: &TaskSet, forwarder: &Forwarder) {
                 mailbox.post(0, Decision::Dump);
             }
         }
-        News::Woken => {}
+        News::Woken => session.job.follow(),
     }
 }
 

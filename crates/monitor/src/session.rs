@@ -8,6 +8,7 @@ use stretto_abi::table::Table;
 
 use crate::config::Config;
 use crate::events::Events;
+use crate::job::Job;
 use crate::lock;
 use crate::mailbox::{Decision, Mailbox};
 use crate::padded::Padded;
@@ -58,12 +59,15 @@ pub struct Session {
     pub seed: u64,
     /// How many tasks wait for time to pass (deferred signals).
     pub ticks_wanted: AtomicU32,
+    pub job: Job,
+    /// Descriptor that wakes the main thread.
+    pub waker: i32,
 }
 
 impl Session {
     /// A run that has not started.
     #[must_use]
-    pub fn new(config: Config, events: Events, seed: u64) -> Self {
+    pub fn new(config: Config, events: Events, seed: u64, waker: i32) -> Self {
         let variants = config.variants;
         Self {
             config,
@@ -84,6 +88,8 @@ impl Session {
             cpus: crate::spawn_unsafe::affinity(),
             seed,
             ticks_wanted: AtomicU32::new(0),
+            job: Job::default(),
+            waker,
         }
     }
 

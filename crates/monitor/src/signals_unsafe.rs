@@ -169,6 +169,12 @@ pub fn send(pid: i32, signal: i32) {
     unsafe { libc::kill(pid, signal) };
 }
 
+/// Stops this process, as the shell's job control would; returns when it is continued.
+pub fn stop_self() {
+    // SAFETY: no pointers.
+    unsafe { libc::kill(libc::getpid(), libc::SIGSTOP) };
+}
+
 /// A random number from the kernel.
 #[must_use]
 pub fn random() -> u64 {

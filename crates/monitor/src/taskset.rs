@@ -135,8 +135,19 @@ pub struct Meeting {
     pub results: [Option<u64>; MAX_VARIANTS],
     /// The call whose results are being collected.
     pub each: Option<CallRow>,
-    /// When the first arrival of this round came.
+    /// When the first arrival or the first result of this round came.
     pub since: Option<std::time::Instant>,
+}
+
+impl Meeting {
+    /// Whether `variant` is where the others wait for it.
+    #[must_use]
+    pub fn has_come(&self, variant: usize) -> bool {
+        match self.each {
+            Some(_) => self.results[variant].is_some(),
+            None => self.arrivals[variant].is_some(),
+        }
+    }
 }
 
 /// A set of corresponding threads.

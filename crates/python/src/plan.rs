@@ -60,6 +60,7 @@ pub fn read(config: &Bound<'_, PyDict>, table: &[u8]) -> PyResult<Config> {
             other => return Err(unknown("placement", other)),
         },
         wait_for_orphans: orphans != "kill",
+        follow_stops: get(config, "follow_stops")?.unwrap_or(false),
         timeout: get(config, "timeout")?.unwrap_or(0.0),
         log: get::<String>(config, "log")?.map(Into::into),
         table: get(config, "table")?.unwrap_or_else(|| table.to_vec()),

@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
         from ..reporters.save import check_targets
 
         check_targets(config)
-    plan = Plan(command, config)
+    plan = Plan(command, config, follow_stops=True)
     if config.verbose:
         for name, value in plan.described():
             say(f"{name + ':':<12} {value}")

@@ -104,9 +104,12 @@ def _row(call: "Description", deep: bool) -> dict[str, object]:
 
 
 def _details(call: "Description") -> list[str]:
+    from ..syscalls import words
+
     lines = [f"{call.number}  {signature(call)} -> {call.result.name}", f"    executed by: {who(call)}"]
     lines += [f"    note: {call.note}"] if call.note else []
-    lines += [f"    {name}: {kind}" for name, kind in call.arguments]
+    for name, kind in call.arguments:
+        lines += words.lines(name, kind, "    ")
     lines += [f"    {signature(command)}: {who(command)}" for command in call.commands.values()]
     return lines
 

@@ -55,6 +55,16 @@ class Plain(Type):
 
 
 @dataclass(frozen=True)
+class Named(Type):
+    """`size` bytes that only expressions look at: neither compared nor replicated."""
+
+    size: int
+
+    def build(self, builder: Builder, scope: Scope) -> int:
+        return builder.node(1, width=8)
+
+
+@dataclass(frozen=True)
 class Pointer(Type):
     """A pointer; direction 0 looks only at whether it is NULL."""
 

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -34,6 +35,26 @@ static void local(void) {
     send(pair[0], "one", 3, 0);
     send(pair[0], "second", 6, 0);
     check(recv(pair[1], text, 2, 0) == 2 && recv(pair[1], text, 9, 0) == 6, "packets");
+}
+
+/* Names without a file: all bytes count, zeros included. */
+static void abstract(void) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX}, seen = {0};
+    int length = snprintf(address.sun_path + 1, 60, "stretto-%d%cend", getpid(), 0) + 1;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)length), seen_size = sizeof seen;
+    int one = socket(AF_UNIX, SOCK_DGRAM, 0), other = socket(AF_UNIX, SOCK_DGRAM, 0);
+    char text[8] = "";
+    check(bind(one, (struct sockaddr *)&address, size) == 0, "an abstract name");
+    check(getsockname(one, (struct sockaddr *)&seen, &seen_size) == 0 && seen_size == size &&
+              memcmp(&seen, &address, size) == 0,
+          "which reads back whole");
+    check(sendto(other, "to", 2, 0, (struct sockaddr *)&address, size) == 2 && recv(one, text, 8, 0) == 2, "sendto");
+    address.sun_path[length - 1] ^= 1;
+    check_error(connect(other, (struct sockaddr *)&address, size), ECONNREFUSED, "another last byte");
+    check(bind(other, (struct sockaddr *)&address, sizeof(sa_family_t)) == 0, "the kernel chooses a name");
+    seen_size = sizeof seen;
+    check(getsockname(other, (struct sockaddr *)&seen, &seen_size) == 0 && seen_size == sizeof(sa_family_t) + 6,
+          "of six bytes");
 }
 
 static void internet(void) {
@@ -82,6 +103,7 @@ static void internet(void) {
 
 int main(void) {
     local();
+    abstract();
     internet();
     return 0;
 }

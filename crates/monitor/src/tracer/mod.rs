@@ -55,6 +55,7 @@ pub struct Tracer<'s> {
     /// By process, for those with several threads.
     turns: FxHashMap<u32, Turns>,
     dropped: bool,
+    last_tick: Instant,
     /// A tracee was resumed since the last wait: it needs the CPU now.
     resumed: bool,
     crowded: bool,
@@ -73,6 +74,7 @@ impl<'s> Tracer<'s> {
             strangers: FxHashMap::default(),
             turns: FxHashMap::default(),
             dropped: false,
+            last_tick: Instant::now(),
             resumed: true,
             crowded,
         }
@@ -191,12 +193,15 @@ impl<'s> Tracer<'s> {
             self.strangers.insert(tid, stopped);
             return Ok(());
         }
+        if self.task(tid)?.halted {
+            self.on_continued(tid)?;
+        }
         match stop {
             Stop::Entry => self.on_entry(stopped),
             Stop::Exit => self.on_exit(stopped),
             Stop::Fork => self.on_birth(stopped),
             Stop::Exec => self.on_exec(stopped),
-            Stop::Group(_) => self.resume(stopped, Resume::Listen, 0),
+            Stop::Group(_) => self.on_group_stop(stopped),
             Stop::Trap if matches!(self.task(tid)?.state, State::Newborn) => {
                 self.task(tid)?.state = State::Running;
                 self.go_on(stopped, 0)

@@ -24,6 +24,9 @@ use crate::taskset::Arrival;
 /// How long a signal waits for the leader's next call before it is delivered wherever the variants are.
 const PATIENCE: Duration = Duration::from_millis(20);
 
+/// Ticks come at least four times a second while somebody waits.
+const TICK_MISSED: Duration = Duration::from_secs(2);
+
 const RT_SIGSUSPEND: u64 = libc::SYS_rt_sigsuspend as u64;
 
 /// What the program does with a signal, as the kernel knows it (proc_pid_status(5): SigCgt).
@@ -311,9 +314,41 @@ impl Tracer<'_> {
                 let _ = kill_thread(task.tgid, task.tid, info.signal());
             }
         }
+        // When this process itself was stopped for a while, nobody else is late.
+        let forgiving = std::mem::replace(&mut self.last_tick, Instant::now()).elapsed() > TICK_MISSED;
         for set in self.session.all_sets() {
-            crate::rendezvous::check_lag(self.session, &set);
+            let halted =
+                self.by_set.get(&set.id).and_then(|tid| self.tasks.get(tid)).is_some_and(|t| t.halted);
+            if halted || forgiving {
+                crate::rendezvous::forgive_lag(&set);
+            } else {
+                crate::rendezvous::check_lag(self.session, &set);
+            }
         }
+    }
+
+    /// Job control has stopped a thread.
+    pub(super) fn on_group_stop(&mut self, stopped: Stopped) -> Result<(), Error> {
+        let leads = self.leads();
+        let task = self.task(stopped.tid())?;
+        if leads {
+            task.halted = true;
+            if task.set.id == 1 && self.session.config.follow_stops {
+                self.session.job.stopped(self.session.waker);
+            }
+        }
+        self.resume(stopped, Resume::Listen, 0)
+    }
+
+    /// A thread that job control had stopped runs again.
+    pub(super) fn on_continued(&mut self, tid: i32) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        task.halted = false;
+        crate::rendezvous::forgive_lag(&task.set);
+        if task.set.id == 1 {
+            self.session.job.continued();
+        }
+        Ok(())
     }
 
     /// Leader, stopped in its own code: the first deferred signal goes to the followers, wherever they are; the

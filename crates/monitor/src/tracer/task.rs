@@ -76,6 +76,8 @@ pub struct Task {
     pub mm: Rc<RefCell<Mm>>,
     /// Leader: signals that came outside a rendezvous, with the time they came.
     pub deferred: VecDeque<(SignalInfo, Instant)>,
+    /// Leader: job control has stopped it, and nobody may be called late.
+    pub halted: bool,
     /// Leader: registers behind the call of a [`State::Held`].
     pub behind: Option<Registers>,
     /// Leader: the last result that it handed out. Kept until the next, so that the thread that allocated it frees
@@ -100,6 +102,7 @@ impl Task {
             current: None,
             mm,
             deferred: VecDeque::new(),
+            halted: false,
             behind: None,
             given: None,
             birth: Birth::default(),

@@ -2,14 +2,17 @@
 
 from stretto.syscalls.language import NewFd, each, family, leader
 from stretto.syscalls.types import (
-    Anything, Array, Bytes, Control, Fd, Flags, In, InOut, Int, Out, Size, String, U16, U32, U64, Union, Vectors, struct,
+    Anything, Array, Bytes, Control, Fd, Flags, In, InOut, Int, Named, Out, Size, String, U16, U32, U64, Union, Vectors,
+    struct,
 )
 
 family("network")
 
 # What lies behind the end of a path is not initialised by programs, so families are told apart (unix(7), ip(7)).
+# A unix address whose path begins with NUL is abstract: all its bytes are the name.
 Sockaddr = struct(
-    "sockaddr", 16, family=(0, U16),
+    "sockaddr", 16, family=(0, U16), first=(2, Named(1)),
+    abstract=(0, Union("pair(min(addrlen, 3), this.family * 256 + this.first)", ((0x3_0000_0100, Bytes["addrlen"]),))),
     rest=(2, Union("this.family", (
         (1, String()), (2, Bytes[6]), (10, Bytes[26]), (16, Bytes[10]), (17, Bytes[18]), (38, Bytes[86]), (40, Bytes[14]),
     ))),
@@ -40,9 +43,9 @@ ReceiveMany = struct(
 def socket(domain: Int, kind: Flags, protocol: Int) -> NewFd: ...
 @each(partial="the two numbers are each variant's own; they agree because descriptors do")
 def socketpair(domain: Int, kind: Flags, protocol: Int, fds: Anything): ...
-@leader(partial="of a unix address, the path")
+@leader()
 def bind(fd: Fd, address: In[Sockaddr], addrlen: U32): ...
-@leader(blocks=True, partial="of a unix address, the path")
+@leader(blocks=True)
 def connect(fd: Fd, address: In[Sockaddr], addrlen: U32): ...
 @leader()
 def listen(fd: Fd, backlog: Int): ...
