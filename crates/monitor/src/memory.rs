@@ -6,6 +6,9 @@ use stretto_tracee::Remote;
 /// Bytes that are fetched at once for small reads: a structure's fields cost one system call together.
 const WINDOW: usize = 256;
 
+/// At most so many bytes of announced ranges are fetched together; copying more costs more than a request.
+const TOGETHER: usize = 64 << 10;
+
 /// Memory of a variant that is stopped as long as this value lives, so small reads may be remembered.
 #[derive(Debug)]
 pub struct VariantMemory {
@@ -13,13 +16,35 @@ pub struct VariantMemory {
     start: u64,
     length: usize,
     window: [u8; WINDOW],
+    announced: Announced,
+}
+
+/// Ranges that were fetched together, and their bytes one behind the other.
+#[derive(Debug, Default)]
+struct Announced {
+    ranges: Vec<(u64, usize)>,
+    bytes: Vec<u8>,
+}
+
+impl Announced {
+    /// The bytes of exactly this range, if they are here.
+    fn find(&self, address: u64, length: usize) -> Option<&[u8]> {
+        let mut at = 0;
+        for &(start, size) in &self.ranges {
+            if start == address && size == length {
+                return self.bytes.get(at..at + size);
+            }
+            at += size;
+        }
+        None
+    }
 }
 
 impl VariantMemory {
     /// Nothing is remembered yet.
     #[must_use]
     pub fn new(remote: Remote) -> Self {
-        Self { remote, start: 0, length: 0, window: [0; WINDOW] }
+        Self { remote, start: 0, length: 0, window: [0; WINDOW], announced: Announced::default() }
     }
 
     fn remembered(&self, address: u64, length: usize) -> Option<&[u8]> {
@@ -30,6 +55,10 @@ impl VariantMemory {
 
 impl Memory for VariantMemory {
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> usize {
+        if let Some(bytes) = self.announced.find(address, buffer.len()) {
+            buffer.copy_from_slice(bytes);
+            return buffer.len();
+        }
         if buffer.len() > WINDOW / 2 {
             return self.remote.read(address, buffer);
         }
@@ -49,8 +78,17 @@ impl Memory for VariantMemory {
         }
     }
 
+    fn announce(&mut self, ranges: &[(u64, usize)]) {
+        let size = ranges.iter().map(|(_, length)| length).sum::<usize>().min(TOGETHER);
+        self.announced.ranges = ranges.to_vec();
+        self.announced.bytes.resize(size, 0);
+        let got = self.remote.read_ranges(ranges, &mut self.announced.bytes);
+        self.announced.bytes.truncate(got);
+    }
+
     fn write(&mut self, address: u64, data: &[u8]) -> usize {
         self.length = 0;
+        self.announced = Announced::default();
         self.remote.write(address, data)
     }
 }

@@ -33,6 +33,9 @@ pub trait Sink {
     fn before(&mut self, address: u64, bytes: &[u8]);
 }
 
+/// How many vectors are fetched together.
+const TOGETHER: usize = 16;
+
 /// Follows a byte that could not be read: variants that fault at the same place agree.
 const FAULT: &[u8] = b"\xffFAULT";
 
@@ -284,6 +287,9 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
 
     fn vectors(&mut self, index: u32, node: &Node, place: Place) {
         let count = vector_count(self.scope.value(node.b, place.base, self.memory));
+        if place.dir & DIR_IN != 0 && count > 1 {
+            self.announce_vectors(place.address, count);
+        }
         let mut left = MAX_BYTES;
         for element in 0..count {
             let at = place.address.wrapping_add(16 * element);
@@ -297,6 +303,22 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
                 self.buffer(index, take, Place { address: base, ..place });
             }
         }
+    }
+
+    /// Lets the contents of the first vectors be fetched together.
+    fn announce_vectors(&mut self, vectors: u64, count: u64) {
+        let mut ranges = [(0, 0); TOGETHER];
+        let mut announced = 0;
+        for (element, range) in (0..count).zip(&mut ranges) {
+            let at = vectors.wrapping_add(16 * element);
+            let length = integer(self.memory, at.wrapping_add(8), 8).min(MAX_BYTES);
+            #[allow(clippy::cast_possible_truncation)] // below 2 GiB
+            {
+                *range = (integer(self.memory, at, 8), length as usize);
+            }
+            announced += 1;
+        }
+        self.memory.announce(ranges.get(..announced).unwrap_or(&[]));
     }
 
     /// Control data: headers and contents, without the padding that programs leave uninitialised.

@@ -2,6 +2,8 @@
 pub trait Memory {
     /// Reads up to `buffer.len()` bytes; returns how many came before the first that can't be read.
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> usize;
+    /// These ranges (address, length) will be read next: memory that is far away can fetch them together.
+    fn announce(&mut self, _ranges: &[(u64, usize)]) {}
     /// Writes `data`; returns how many bytes were written before the first that can't be.
     fn write(&mut self, address: u64, data: &[u8]) -> usize;
 }

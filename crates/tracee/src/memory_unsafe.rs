@@ -49,6 +49,25 @@ impl Remote {
         usize::try_from(got).unwrap_or(0)
     }
 
+    /// Reads ranges (address, length) one behind the other with one request, until `buffer` is full or a range
+    /// can't be read; returns how many bytes came. At most 16 ranges.
+    #[must_use]
+    pub fn read_ranges(&self, ranges: &[(u64, usize)], buffer: &mut [u8]) -> usize {
+        let mut remote = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; 16];
+        let mut wanted = 0;
+        for (vector, (address, length)) in remote.iter_mut().zip(ranges) {
+            let length = (*length).min(buffer.len() - wanted);
+            *vector = libc::iovec { iov_base: *address as *mut libc::c_void, iov_len: length };
+            wanted += length;
+        }
+        let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: wanted };
+        let count = ranges.len().min(remote.len()) as libc::c_ulong;
+        // SAFETY: `local` describes `buffer`, which is writable for the whole call; `remote` is only looked at in
+        // the other process.
+        let got = unsafe { libc::process_vm_readv(self.tid, &raw const local, 1, remote.as_ptr(), count, 0) };
+        usize::try_from(got).unwrap_or(0)
+    }
+
     /// Writes `data`; returns how many bytes were written before the first that can't be.
     #[must_use]
     pub fn write(&self, address: u64, data: &[u8]) -> usize {
