@@ -124,7 +124,10 @@ pub fn arrange(
         if !cluster.movable {
             continue;
         }
-        let base = mm.reserve(cluster.end - cluster.start);
+        let length = cluster.end - cluster.start;
+        // A binary of its own may be larger than the leader's and needs a place of its own.
+        let fits = !move_data && length <= counterpart.end - counterpart.start;
+        let base = mm.counterpart(counterpart.start).filter(|_| fits).unwrap_or_else(|| mm.reserve(length));
         for part in &cluster.parts {
             let target = base + (part.start - cluster.start);
             let flags = (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED) as u64;

@@ -14,8 +14,10 @@ pub struct Region {
 #[derive(Clone, Debug, Default)]
 pub struct Mm {
     regions: Vec<Region>,
-    /// Next free address of the variant's code arena.
+    /// Next free address of the variant's arena.
     arena: u64,
+    /// How far below the leader's this variant's code lies.
+    shift: u64,
     /// Where the leader's heap ends (only followers emulate the heap).
     pub brk: u64,
     /// What the program believes it has made of itself with PR_SET_DUMPABLE.
@@ -25,11 +27,20 @@ pub struct Mm {
 }
 
 const PAGE: u64 = 4096;
-/// A follower's code arena: 4 TiB each, far from where the kernel puts anything and from the address ranges
+/// A follower's code lies so far below the leader's, times the number of the variant. The kernel loads programs at
+/// 0x5555..-0x5655.. and libraries at 0x7eff..-0x7fff.. (ELF_ET_DYN_BASE and mmap_base, arch/x86; 28 random bits of
+/// pages): no two of these ranges meet after the shift. All but the highest bits are the leader's: programs hash the
+/// addresses of static objects, which lie in images, and their tables then have the same order in all variants. The
+/// first example was `pip`: Python's sets of types.
+const STEP: u64 = 1 << 43;
+/// A follower's arena: 4 TiB each, far from where the kernel puts anything and from the address ranges
 /// that sanitizers and language runtimes reserve at fixed places (all below 0x2000_0000_0000 or above
 /// 0x5000_0000_0000).
 const ARENAS: u64 = 0x2000_0000_0000;
 const ARENA_SIZE: u64 = 0x0400_0000_0000;
+
+/// Below that are non-PIE programs and fixed reservations.
+const LOWEST: u64 = 0x1000_0000_0000;
 
 /// Room for a heap that lies apart from the leader's; a larger one can't be followed.
 const HEAP: u64 = 256 << 30;
@@ -45,7 +56,8 @@ impl Mm {
     #[must_use]
     pub fn new(variant: usize, random: u64) -> Self {
         let start = ARENAS + variant as u64 * ARENA_SIZE + (random % (ARENA_SIZE / 4)) / PAGE * PAGE;
-        Self { regions: Vec::new(), arena: start, brk: 0, undumpable: false, heap_shift: 0 }
+        let shift = variant as u64 * STEP;
+        Self { regions: Vec::new(), arena: start, shift, brk: 0, undumpable: false, heap_shift: 0 }
     }
 
     /// Takes `length` bytes of the arena, with an unmapped gap behind them.
@@ -54,6 +66,12 @@ impl Mm {
         self.arena = address.wrapping_add(page_up(length)).wrapping_add(16 * PAGE);
         // Huge pages and `mmap` of hugetlb files want 2 MiB alignment of large areas.
         address
+    }
+
+    /// Where this variant's counterpart of the leader's code at `leader` belongs.
+    #[must_use]
+    pub fn counterpart(&self, leader: u64) -> Option<u64> {
+        leader.checked_sub(self.shift).filter(|own| *own > LOWEST)
     }
 
     /// Starts a heap at the leader's place, or apart from it.

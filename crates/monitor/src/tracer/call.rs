@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use stretto_abi::table::{Mechanism, ResultKind, Who};
+use stretto_abi::table::{BLOCKS, Mechanism, ResultKind, Who};
 use stretto_semantics::{self as semantics, Identity, Lookup};
 use stretto_tracee::{Error, Remote, Resume, Stopped, arguments};
 
@@ -72,7 +72,12 @@ impl Tracer<'_> {
         {
             self.keep_program(tid, number(&registers), &args)?;
         }
-        let deliver = if self.leads() { self.due_signal(&stopped, tid)?.map(Box::new) } else { None };
+        let mut deliver = if self.leads() { self.due_signal(&stopped, tid)?.map(Box::new) } else { None };
+        // Delivered before a call that waits, the signal could not end the waiting any more; natively it hardly ever
+        // comes in the instant between a program's look at its flag and pause(2).
+        if deliver.is_some() && matches!(&meaning, Meaning::Known(row) if row.flags & BLOCKS != 0) {
+            self.task(tid)?.requeued = deliver.take().map(|info| *info);
+        }
         let inputs = collector.finish();
         let arrival = Arc::new(Arrival::Call(CallArrival { registers, meaning, inputs, deliver }));
         let variant = self.variant;

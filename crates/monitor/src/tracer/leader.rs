@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stretto_abi::table::{BLOCKS, CallRow, MAY_SIGNAL, Mechanism, NONE, ResultKind};
 use stretto_semantics::{self as semantics, Identity};
-use stretto_tracee::{Error, Remote, Resume, SignalInfo, Stopped};
+use stretto_tracee::{Error, Remote, Resume, SignalInfo, Stopped, kill_thread};
 
 use super::task::{Held, State};
 use super::{Tracer, vsyscall};
@@ -30,6 +30,9 @@ impl Tracer<'_> {
         }
         let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Executing;
+        if let Some(info) = &task.requeued {
+            kill_thread(task.tgid, tid, info.signal())?;
+        }
         self.resume(stopped, Resume::ToExit, 0)?;
         self.give_up_turn(tid)
     }
@@ -52,6 +55,7 @@ impl Tracer<'_> {
         let result = Arc::new(self.outcome(tid, call, &row, ret));
         // What came while the call waited is to be handled before the program looks at the result.
         let signal_may_follow = row.flags & MAY_SIGNAL != 0
+            || task.requeued.is_some()
             || row.flags & BLOCKS != 0 && stopped.signal_waits()?
             || matches!(i32::try_from(-ret), Ok(libc::EPIPE | libc::EFBIG | libc::EINTR));
         let set = Arc::clone(&task.set);

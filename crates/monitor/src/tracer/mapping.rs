@@ -45,7 +45,7 @@ impl Tracer<'_> {
             || protection & libc::PROT_EXEC as u64 != 0
             || self.session.config.layout == Layout::Disjoint;
         if flags & FIXED == 0 {
-            args[0] = if apart { self.task(calls.tid())?.mm.borrow_mut().reserve(length) } else { leader };
+            args[0] = if apart { self.place_apart(calls.tid(), leader, length)? } else { leader };
             args[3] |= FIXED_NOREPLACE;
         }
         let mut opened = None;
@@ -65,6 +65,14 @@ impl Tracer<'_> {
             self.task(calls.tid())?.mm.borrow_mut().add(leader, own_address, length);
         }
         Ok(own)
+    }
+
+    /// Where something belongs that must not lie at the leader's address.
+    fn place_apart(&mut self, tid: i32, leader: u64, length: u64) -> Result<u64, Error> {
+        let disjoint = self.session.config.layout == Layout::Disjoint;
+        let mut mm = self.task(tid)?.mm.borrow_mut();
+        let counterpart = mm.counterpart(leader).filter(|_| !disjoint);
+        Ok(counterpart.unwrap_or_else(|| mm.reserve(length)))
     }
 
     /// Makes `args` map the leader's file. Returns a descriptor to close afterwards.
@@ -165,11 +173,8 @@ impl Tracer<'_> {
             args[3] &= !(libc::MREMAP_MAYMOVE as u64);
         } else if !fixed {
             args[3] |= libc::MREMAP_FIXED as u64;
-            args[4] = if region.is_some() {
-                self.task(calls.tid())?.mm.borrow_mut().reserve(new_length)
-            } else {
-                leader
-            };
+            args[4] =
+                if region.is_some() { self.place_apart(calls.tid(), leader, new_length)? } else { leader };
         }
         let own = calls.call(libc::SYS_mremap, args)?;
         let own_address = expect("mremap", own)?;

@@ -62,6 +62,10 @@ fn timestamp_instruction(tid: i32, rip: u64) -> Option<u64> {
     }
 }
 
+fn sent_by_us(info: &SignalInfo) -> bool {
+    info.code() == libc::SI_TKILL && info.sender() == std::process::id().cast_signed()
+}
+
 /// Equal but for `orig_rax`, which is only meaningful in a call.
 fn same_place(one: &Registers, other: &Registers) -> bool {
     one.rip == other.rip
@@ -79,9 +83,13 @@ fn same_place(one: &Registers, other: &Registers) -> bool {
 impl Tracer<'_> {
     pub(super) fn on_signal(&mut self, stopped: Stopped, signal: i32) -> Result<(), Error> {
         let tid = stopped.tid();
-        let Ok(info) = stopped.signal_info() else {
+        let Ok(mut info) = stopped.signal_info() else {
             return self.resume(stopped, Resume::Listen, 0);
         };
+        if let Some(original) = self.take_requeued(tid, &info) {
+            stopped.set_signal_info(&original)?;
+            info = original;
+        }
         if is_fault(&info) {
             return self.on_fault(stopped, info);
         }
@@ -291,12 +299,15 @@ impl Tracer<'_> {
         }
     }
 
+    /// The signal that this one was sent in place of.
+    fn take_requeued(&mut self, tid: i32, info: &SignalInfo) -> Option<SignalInfo> {
+        let task = self.tasks.get_mut(&tid)?;
+        task.requeued.take_if(|requeued| requeued.signal() == info.signal() && sent_by_us(info))
+    }
+
     /// Whether this signal only reminds of a deferred one (see [`Self::on_tick`]).
     fn is_reminder(&self, tid: i32, info: &SignalInfo) -> bool {
-        #[allow(clippy::cast_possible_wrap)]
-        let own = std::process::id() as i32;
-        info.code() == libc::SI_TKILL
-            && info.sender() == own
+        sent_by_us(info)
             && self.tasks.get(&tid).is_some_and(|task| {
                 task.deferred.iter().any(|(deferred, _)| deferred.signal() == info.signal())
             })

@@ -78,6 +78,8 @@ pub struct Task {
     pub deferred: VecDeque<(SignalInfo, Instant)>,
     /// Leader: job control has stopped it, and nobody may be called late.
     pub halted: bool,
+    /// Leader: a signal that is to come while the call is carried out, or has been sent for that.
+    pub requeued: Option<SignalInfo>,
     /// Leader: registers behind the call of a [`State::Held`].
     pub behind: Option<Registers>,
     /// Leader: the last result that it handed out. Kept until the next, so that the thread that allocated it frees
@@ -103,6 +105,7 @@ impl Task {
             mm,
             deferred: VecDeque::new(),
             halted: false,
+            requeued: None,
             behind: None,
             given: None,
             birth: Birth::default(),

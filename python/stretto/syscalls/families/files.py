@@ -2,7 +2,7 @@
 
 from stretto.syscalls.language import NewFd, each, family, leader
 from stretto.syscalls.types import (
-    Anything, Bytes, Fd, Flags, In, InOut, Int, Mode, Offset, Out, Path, Size, U64, struct,
+    Anything, Bytes, Fd, Flags, In, InOut, Int, Mode, Offset, Out, Path, Size, U64, Union, struct,
 )
 
 family("file")
@@ -11,13 +11,15 @@ Stat = Bytes[144]
 Times = Bytes[32]
 Statfs = Bytes[120]
 OpenHow = struct("open_how", 24, flags=(0, U64), mode=(8, U64), resolve=(16, U64))
+# Programs pass whatever is in the register unless O_CREAT (0x40) or O_TMPFILE (0x400000) asks for it (open(2)).
+ModeIfCreated = Union("flags & 0x400040", ((0x40, Mode), (0x400000, Mode), (0x400040, Mode)))
 CLOEXEC = "flags & 0x80000"
 
 
 @leader(mechanism="open", cloexec=CLOEXEC)
-def open(path: Path, flags: Flags, mode: Mode) -> NewFd: ...
+def open(path: Path, flags: Flags, mode: ModeIfCreated) -> NewFd: ...
 @leader(mechanism="open", cloexec=CLOEXEC)
-def openat(dirfd: Fd, path: Path, flags: Flags, mode: Mode) -> NewFd: ...
+def openat(dirfd: Fd, path: Path, flags: Flags, mode: ModeIfCreated) -> NewFd: ...
 @leader(mechanism="open", cloexec="now(how, 8) & 0x80000")
 def openat2(dirfd: Fd, path: Path, how: In[OpenHow], size: Size) -> NewFd: ...
 @leader(mechanism="open")

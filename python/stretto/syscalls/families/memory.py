@@ -1,17 +1,21 @@
 """Memory: every variant for itself, at addresses that correspond."""
 
 from stretto.syscalls.language import NewAddress, each, family, leader
-from stretto.syscalls.types import Address, Bytes, Fd, Flags, In, Int, Offset, Out, Size, U32
+from stretto.syscalls.types import Address, Bytes, Fd, Flags, In, Int, Offset, Out, Size, U32, Union
 
 family("memory")
 
+# Anything may stand in an argument that the flags (MAP_ANONYMOUS, MREMAP_FIXED) make meaningless.
+FileIfMapped = Union("flags & 0x20", ((0, Fd),))
+AddressIfFixed = Union("flags & 2", ((2, Address),))
+
 
 @each(mechanism="mmap")
-def mmap(address: Address, length: Size, protection: Flags, flags: Flags, fd: Fd, offset: Offset) -> NewAddress: ...
+def mmap(address: Address, length: Size, protection: Flags, flags: Flags, fd: FileIfMapped, offset: Offset) -> NewAddress: ...
 @each(mechanism="munmap")
 def munmap(address: Address, length: Size): ...
 @each(mechanism="mremap")
-def mremap(address: Address, old: Size, new: Size, flags: Flags, target: Address) -> NewAddress: ...
+def mremap(address: Address, old: Size, new: Size, flags: Flags, target: AddressIfFixed) -> NewAddress: ...
 @each(mechanism="brk")
 def brk(address: Address) -> NewAddress: ...
 @each()
