@@ -343,8 +343,9 @@ impl<'s> Tracer<'s> {
                 serde_json::json!({"task": task.set.id, "pid": task.tid, "status": status, "signal": signal}),
             );
         }
-        // A leader that was held had told nobody how its last call ended; the followers end with it.
-        if !expected {
+        // A leader that was held had told nobody how its last call ended; the followers end with it. A process that is
+        // killed ends with its first thread's report; other threads also end when one of them calls exec.
+        if !expected && task.tid == task.tgid {
             self.session.post_followers(&task.set, &Decision::Kill);
         }
         if task.set.id == 1 && !self.session.config.wait_for_orphans {
