@@ -6,6 +6,7 @@ use std::process::Command;
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python");
     println!("cargo::rerun-if-changed={}", root.join("stretto/syscalls").display());
+    println!("cargo::rerun-if-changed={}", root.join("stretto/policy.py").display());
     println!("cargo::rerun-if-env-changed=PYO3_PYTHON");
     let output = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("syscalls.table");
     let python = std::env::var_os("PYO3_PYTHON").unwrap_or_else(|| "python3".into());

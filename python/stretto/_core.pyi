@@ -8,6 +8,12 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
 def table() -> bytes:
     """The built-in table of system-call descriptions, compiled."""
 
+def policy(name: str) -> bytes:
+    """The policy `balanced` or `fast` for the built-in table: one mode for each row; see `policy.py`.
+
+    Raises ValueError for another name.
+    """
+
 def bare_tracer(kind: str, variants: int, iterations: int) -> float:
     """Nanoseconds a call (`getpid`, `read` or `write` of 4 KiB) takes under tracers that compare nothing.
 

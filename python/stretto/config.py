@@ -26,6 +26,8 @@ class Config:
     timeout: float
     orphans: str
     placement: str
+    policy: str
+    patch_after: int
     syscalls: list[str] | None
     log: str | None
     report: str | None

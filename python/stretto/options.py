@@ -110,6 +110,23 @@ OPTIONS = (
         choices=("pin", "free"),
     ),
     Option(
+        "policy",
+        "choice",
+        "strict",
+        "which calls are checked inside the variants, not in the monitor: none; queries, reads and writes; "
+        "these, and changes of files and sockets",
+        choices=("strict", "balanced", "fast"),
+    ),
+    Option(
+        "patch-after",
+        "integer",
+        3,
+        "how often a system-call instruction is reached until it is patched to call the agent in the process",
+        metavar="N",
+        minimum=1,
+        maximum=100000,
+    ),
+    Option(
         "syscalls",
         "list",
         None,

@@ -33,7 +33,7 @@ class Plan:
         self.variant_paths = {number: locate(path) for number, path in config.variant_paths.items()}
         for path in self.variant_paths.values():
             check_format(path)
-        self.table = _table(config.syscalls)
+        self.table, self.policy = _compiled(config.syscalls, config.policy)
 
     def for_core(
         self, on_event: "Callable[[str], None] | None" = None, log: str | None = None
@@ -55,6 +55,8 @@ class Plan:
             "log": log or config.log,
             "verbose": config.verbose,
             "table": self.table,
+            "policy": self.policy,
+            "patch_after": config.patch_after,
             "on_event": on_event,
         }
 
@@ -71,6 +73,7 @@ class Plan:
             yield f"variant {number}", role + (f", its own binary {own}" if own else "")
         yield "layout", LAYOUTS[config.layout]
         yield "placement", self._placement()
+        yield "policy", POLICIES[config.policy]
         yield (
             "table",
             "built in" if self.table is None else f"{len(self.table)} bytes, with {config.syscalls}",
@@ -90,6 +93,11 @@ LAYOUTS = {
     "disjoint-code": "disjoint-code: no code address is valid in two variants, data addresses are equal",
     "disjoint": "disjoint: neither code nor data addresses are valid in two variants",
 }
+POLICIES = {
+    "strict": "strict: every call is checked in the monitor",
+    "balanced": "balanced: queries, reads and writes are checked inside the variants, others in the monitor",
+    "fast": "fast: queries, reads, writes, changes of files and sockets are checked inside the variants",
+}
 
 
 def _ranges(numbers: list[int]) -> str:
@@ -102,13 +110,16 @@ def _ranges(numbers: list[int]) -> str:
     return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
 
 
-def _table(files: list[str] | None) -> bytes | None:
-    """The built-in table (None) or one compiled with the user's files."""
+def _compiled(files: list[str] | None, preset: str) -> tuple[bytes | None, str | bytes]:
+    """The built-in table (None) and a built-in policy (its name), or both compiled with the user's files."""
     if not files:
-        return None
-    from .syscalls.compile import compile_files
+        return None, preset
+    from . import policy
+    from .syscalls.compile import compile_table, load
 
     try:
-        return compile_files(files)
+        calls = load(files)
+        table = compile_table(calls)
+        return table, policy.compile(calls, preset) if preset in policy.COMPILED else preset
     except (OSError, SyntaxError, TypeError, ValueError) as error:
         raise StrettoError(f"{', '.join(files)}: {error}") from None

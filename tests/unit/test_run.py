@@ -12,7 +12,9 @@ import pytest
 import samples
 
 import stretto
+from stretto import policy
 from stretto.__main__ import main
+from stretto.syscalls.compile import load
 
 Outcome = dict[str, Any]
 
@@ -67,6 +69,18 @@ def test_what_the_core_is_told(core: FakeCore) -> None:
     assert (asked["timeout"], asked["log"], asked["verbose"]) == (60.0, None, False)
     assert asked["env"] is None
     assert asked["table"] is None
+    assert (asked["policy"], asked["patch_after"]) == ("strict", 3)
+
+
+def test_policy_of_a_table_of_ones_own(core: FakeCore, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("")
+    options = ["run", "--patch-after", "1", "--policy", "balanced", "--"]
+    assert main([*options, "true"]) == 0
+    assert (core.asked["policy"], core.asked["patch_after"]) == ("balanced", 1)
+    assert main(["run", "--syscalls", "mine.py", *options[1:], "true"]) == 0
+    assert core.asked["policy"] == policy.compile(load(), "balanced")
+    assert main(["run", "--syscalls", "mine.py", "true"]) == 0
+    assert core.asked["policy"] == "strict"
 
 
 @pytest.mark.parametrize("status", [0, 1, 42, 139, 255])
@@ -113,6 +127,7 @@ def test_verbose_prints_plan_and_phases(core: FakeCore, capsys: pytest.CaptureFi
         "variant 1:   follower",
         "layout:",
         "placement:",
+        "policy:      strict:",
         "table:",
         "phase exec: 3.2 ms",
     ):

@@ -8,8 +8,9 @@ import pytest
 
 from stretto.commands import syscalls
 from stretto.errors import StrettoError
-from stretto.syscalls.compile import MAGIC, compile_files, compile_table, load
+from stretto.syscalls.compile import MAGIC, compile_table, load
 from stretto.syscalls.format import describe, format_call
+from stretto.syscalls.language import leader
 from stretto.syscalls.numbers import NUMBERS
 
 #: What no variant may do, in any way (decided for all sub-commands).
@@ -82,10 +83,15 @@ def test_user_descriptions_override(tmp_path: Path) -> None:
     calls = load()
     original = calls["getpid"]
     try:
-        assert b"surprise\0" in compile_files([str(file)])
+        assert b"surprise\0" in compile_table(load([str(file)]))
     finally:
         calls["getpid"] = original
     assert b"surprise\0" not in compile_table(load())
+
+
+def test_a_misspelt_effect_is_refused() -> None:
+    with pytest.raises(ValueError, match="got 'qwery'"):
+        leader(effect="qwery")(lambda: None)
 
 
 def test_calls_are_shown_readably() -> None:
@@ -121,6 +127,9 @@ def test_one_call_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     syscalls.main(["read"])
     shown = capsys.readouterr().out
     assert "leader" in shown
+    assert "strict monitored, balanced lockstep, fast ahead" in shown
     assert "fd" in shown
+    syscalls.main(["sendmsg"])
+    assert "always monitored (message leads to further pointers)" in capsys.readouterr().out
     with pytest.raises(StrettoError):
         syscalls.main(["no_such_call"])

@@ -1,8 +1,14 @@
-//! Memory layouts that two sides share: the monitor, whoever compiles the tables, and later the agent.
+//! Memory layouts that two sides share: the monitor, whoever compiles the tables, and the agent inside a variant.
 //!
 //! No dependencies, no allocation, no `unsafe`: everything here can be linked into a blob that lives inside a
-//! variant.
+//! variant. The one dependency, `loom`, is there only when the ring's protocol is model-checked.
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(loom)]
+extern crate std;
+
+pub mod context;
+pub mod policy;
+pub mod ring;
 pub mod table;

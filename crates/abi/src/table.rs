@@ -408,6 +408,20 @@ impl<'t> Table<'t> {
         })
     }
 
+    /// One more than the highest number that may be described.
+    #[must_use]
+    pub fn numbers(&self) -> u32 {
+        u32::try_from(self.count[0]).unwrap_or(0)
+    }
+
+    /// The sub-commands of `parent`, with the values that select them.
+    pub fn sub_calls(&self, parent: &CallRow) -> impl Iterator<Item = (u64, CallRow)> + '_ {
+        (parent.sub_first..parent.sub_first.saturating_add(parent.sub_count)).filter_map(|index| {
+            let at = self.record(2, index)?;
+            Some((u64_at(self.bytes, at), self.call(u32_at(self.bytes, at + 8))?))
+        })
+    }
+
     /// The sub-command of `parent` that `value` selects.
     #[must_use]
     pub fn sub_call(&self, parent: &CallRow, value: u64) -> Option<CallRow> {

@@ -51,4 +51,8 @@ pub struct Config {
     pub log: Option<std::path::PathBuf>,
     /// Compiled descriptions of the system calls.
     pub table: Vec<u8>,
+    /// Where each of them is checked (`stretto_abi::policy`); `None`: all in the monitor, and there are no agents.
+    pub policy: Option<Vec<u8>>,
+    /// Visits of a `syscall` instruction before it is patched to call the agent.
+    pub patch_after: u32,
 }

@@ -1,47 +1,161 @@
-//! The seccomp filter of tier 1: every system call stops at the tracer.
+//! The seccomp filter: every system call stops at the tracer, but for those that the agent makes at its gate.
 
 use std::io;
 
-const LOAD_ARCH: u32 = 4; // offset of `arch` in struct seccomp_data
+use crate::agent::rules::Rule;
+
+// Offsets in struct seccomp_data (include/uapi/linux/seccomp.h).
+const NR: u32 = 0;
+const ARCH: u32 = 4;
+const INSTRUCTION_POINTER: u32 = 8;
+const ARGUMENTS: u32 = 16;
+
 const ARCH_X86_64: u32 = 0xc000_003e;
 const RET_TRACE: u32 = 0x7ff0_0000;
 const RET_ERRNO: u32 = 0x0005_0000;
+const RET_ALLOW: u32 = 0x7fff_0000;
+
+/// The only `syscall` instruction that may pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Gate {
+    /// The address behind it, which is what filters see.
+    pub after: u64,
+    /// What the last argument register holds.
+    pub secret: u64,
+}
+
+/// A filter.
+#[derive(Clone)]
+pub struct Program(Vec<libc::sock_filter>);
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program").field("instructions", &self.0.len()).finish()
+    }
+}
 
 #[allow(clippy::cast_possible_truncation)] // opcodes fit in 16 bits
 const fn statement(code: u32, value: u32) -> libc::sock_filter {
     libc::sock_filter { code: code as u16, jt: 0, jf: 0, k: value }
 }
 
-/// 32-bit entry (int 0x80, sysenter) has other numbers and other structures: it is answered ENOSYS by the
-/// kernel itself, in every variant.
-static PROGRAM: [libc::sock_filter; 4] = [
-    statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, LOAD_ARCH),
+const fn load(offset: u32) -> libc::sock_filter {
+    statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset)
+}
+
+const fn answer(value: u32) -> libc::sock_filter {
+    statement(libc::BPF_RET | libc::BPF_K, value)
+}
+
+/// Goes on behind the next instruction if what was loaded is `value`.
+#[allow(clippy::cast_possible_truncation)] // opcodes fit in 16 bits
+const fn skip_if_equal(value: u32) -> libc::sock_filter {
     libc::sock_filter {
         code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
         jt: 1,
         jf: 0,
-        k: ARCH_X86_64,
-    },
-    statement(libc::BPF_RET | libc::BPF_K, RET_ERRNO | libc::ENOSYS as u32),
-    statement(libc::BPF_RET | libc::BPF_K, RET_TRACE),
-];
-
-/// Installs the filter in the calling thread; with no_new_privs only where the kernel asks for it.
-/// Async-signal-safe: runs between fork and exec.
-///
-/// # Errors
-/// What the kernel answers.
-pub fn install() -> io::Result<()> {
-    #[allow(clippy::cast_possible_truncation)] // four instructions
-    let program = libc::sock_fprog { len: PROGRAM.len() as u16, filter: PROGRAM.as_ptr().cast_mut() };
-    // SAFETY: `program` describes a static array that the kernel copies.
-    let load = || unsafe {
-        libc::syscall(libc::SYS_seccomp, 1u32 /* SET_MODE_FILTER */, 0u32, &raw const program)
-    };
-    if load() == 0 {
-        return Ok(());
+        k: value,
     }
-    // SAFETY: no pointers.
-    unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    if load() == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Goes on `count` instructions further.
+fn jump(count: usize) -> libc::sock_filter {
+    statement(libc::BPF_JMP | libc::BPF_JA, u32::try_from(count).unwrap_or(0))
+}
+
+#[allow(clippy::cast_possible_truncation)] // halves are what is wanted
+fn low(value: u64) -> u32 {
+    value as u32
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn high(value: u64) -> u32 {
+    (value >> 32) as u32
+}
+
+impl Program {
+    /// Without a gate nothing passes.
+    #[must_use]
+    pub fn new(gate: Option<&Gate>, rules: &[Rule]) -> Self {
+        // 32-bit entry (int 0x80, sysenter) has other numbers and other structures: it is answered ENOSYS by the kernel
+        // itself, in every variant.
+        let mut code = vec![
+            load(ARCH),
+            skip_if_equal(ARCH_X86_64),
+            answer(RET_ERRNO | libc::ENOSYS as u32),
+        ];
+        if let Some(gate) = gate {
+            for (offset, value) in
+                [(INSTRUCTION_POINTER, low(gate.after)), (INSTRUCTION_POINTER + 4, high(gate.after))]
+            {
+                code.extend([load(offset), skip_if_equal(value), answer(RET_TRACE)]);
+            }
+            for rule in rules {
+                let checked = checks(gate, rule);
+                code.extend([load(NR), skip_if_equal(rule.nr), jump(checked.len())]);
+                code.extend(checked);
+            }
+        }
+        code.push(answer(RET_TRACE));
+        Self(code)
+    }
+
+    /// Installs the filter in the calling thread; with no_new_privs only where the kernel asks for it.
+    /// Async-signal-safe: runs between fork and exec.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn install(&self) -> io::Result<()> {
+        #[allow(clippy::cast_possible_truncation)] // at most 4096 instructions (BPF_MAXINSNS), else the kernel refuses
+        let program = libc::sock_fprog { len: self.0.len() as u16, filter: self.0.as_ptr().cast_mut() };
+        // SAFETY: `program` describes instructions that the kernel copies.
+        let load = || unsafe {
+            libc::syscall(libc::SYS_seccomp, 1u32 /* SET_MODE_FILTER */, 0u32, &raw const program)
+        };
+        if load() == 0 {
+            return Ok(());
+        }
+        // SAFETY: no pointers.
+        unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+        if load() == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+}
+
+/// What is asked of a call with the right number; ends with an answer.
+fn checks(gate: &Gate, rule: &Rule) -> Vec<libc::sock_filter> {
+    let mut code = Vec::new();
+    if rule.secret {
+        let last = ARGUMENTS + 5 * 8;
+        for (offset, value) in [(last, low(gate.secret)), (last + 4, high(gate.secret))] {
+            code.extend([load(offset), skip_if_equal(value), answer(RET_TRACE)]);
+        }
+    }
+    let alternatives: Vec<&[(u8, u32)]> = rule.any.iter().map(Vec::as_slice).collect();
+    code.extend(any(&alternatives));
+    code.push(answer(RET_TRACE));
+    code
+}
+
+/// Answers if all conditions of one of these hold, else goes on behind. Those that begin alike share their beginning:
+/// there are hundreds of socket options, and a filter may have 4096 instructions.
+fn any(alternatives: &[&[(u8, u32)]]) -> Vec<libc::sock_filter> {
+    let mut code = Vec::new();
+    let alike = |one: &&[(u8, u32)], other: &&[(u8, u32)]| one.first() == other.first();
+    let mut loaded = None;
+    for group in alternatives.chunk_by(alike) {
+        let Some((argument, value)) = group[0].first() else {
+            code.push(answer(RET_ALLOW));
+            continue;
+        };
+        let rests: Vec<&[(u8, u32)]> = group.iter().map(|conditions| &conditions[1..]).collect();
+        let inner = any(&rests);
+        if loaded != Some(*argument) {
+            code.push(load(ARGUMENTS + 8 * u32::from(*argument)));
+        }
+        code.extend([skip_if_equal(*value), jump(inner.len())]);
+        // What is inside may load something else, but then answers or comes back here.
+        loaded = rests.iter().all(|rest| rest.is_empty()).then_some(*argument);
+        code.extend(inner);
+    }
+    code
 }

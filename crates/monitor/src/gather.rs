@@ -1,6 +1,6 @@
 //! The monitor's ends of `semantics`: where gathered inputs and collected outputs go.
 
-use stretto_semantics::{Before, OutSink, Part, Sink};
+use stretto_semantics::{Before, Memory, OutSink, Part, Sink};
 
 use crate::taskset::Inputs;
 
@@ -16,6 +16,11 @@ impl Default for Collector {
 }
 
 impl Collector {
+    /// Inputs that were gathered before.
+    pub fn take(&mut self, bytes: Vec<u8>) {
+        self.0.bytes = bytes;
+    }
+
     /// What was collected.
     #[must_use]
     pub fn finish(self) -> Inputs {
@@ -32,8 +37,8 @@ impl Sink for Collector {
         self.0.bytes.extend_from_slice(bytes);
     }
 
-    fn fill(&mut self, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize) -> usize {
-        append(&mut self.0.bytes, length, read)
+    fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize {
+        append(&mut self.0.bytes, memory, address, length)
     }
 
     fn before(&mut self, address: u64, bytes: &[u8]) {
@@ -41,15 +46,15 @@ impl Sink for Collector {
     }
 }
 
-/// Appends what `read` gives, in steps: a length that a program made up must not cost its size in memory.
-fn append(bytes: &mut Vec<u8>, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize) -> usize {
+/// Appends memory, in steps: a length that a program made up must not cost its size in memory.
+fn append<M: Memory>(bytes: &mut Vec<u8>, memory: &mut M, address: u64, length: usize) -> usize {
     const STEP: usize = 1 << 20;
     let start = bytes.len();
     let mut done = 0;
     while done < length {
         let step = STEP.min(length - done);
         bytes.resize(start + done + step, 0);
-        let got = read(done, &mut bytes[start + done..]).min(step);
+        let got = memory.read(address.wrapping_add(done as u64), &mut bytes[start + done..]).min(step);
         done += got;
         if got < step {
             break;
@@ -98,9 +103,9 @@ impl OutSink for Outputs {
         self.stream.extend_from_slice(bytes);
     }
 
-    fn fill(&mut self, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize) {
+    fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) {
         let start = self.stream.len();
-        append(&mut self.stream, length, read);
+        append(&mut self.stream, memory, address, length);
         self.stream.resize(start + length, 0);
     }
 

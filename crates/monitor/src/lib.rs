@@ -9,6 +9,7 @@ pub mod backtrace;
 pub mod config;
 pub mod yardstick;
 
+mod agent;
 mod clock_unsafe;
 mod divergence;
 mod events;
@@ -18,6 +19,7 @@ mod job;
 mod layout;
 mod mailbox;
 mod memory;
+mod memory_file;
 mod padded;
 mod program;
 mod rendezvous;

@@ -47,6 +47,10 @@ pub enum Decision {
     Kill,
     /// This variant is dropped: end all of it.
     Drop,
+    /// Follower: it has come here with records of the ring that it has not looked at.
+    CatchUp,
+    /// Goes on behind a call that the agent has made.
+    Proceed,
     /// Some variant was dropped: look at every set again.
     Recheck,
     /// Follower: the leader's thread of this set has got the turn among those of its process.

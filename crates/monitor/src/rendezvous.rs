@@ -1,8 +1,10 @@
 //! Where variants meet: who comes last compares and decides.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
+use stretto_abi::ring::{Cursor, Head, Phase, Ring};
 use stretto_abi::table::{Mechanism, ResultKind, Who};
 
 use crate::divergence::{self, Kind};
@@ -16,7 +18,46 @@ pub fn arrive(session: &Session, set: &Arc<TaskSet>, variant: usize, arrival: Ar
     let mut meeting = lock(&set.meeting);
     meeting.arrivals[variant] = Some(arrival);
     meeting.since.get_or_insert_with(Instant::now);
+    count(&mut meeting, variant, 1);
     conclude(session, set, &mut meeting);
+}
+
+/// Takes an arrival back: the variant goes on as if it had not come.
+pub fn leave(set: &TaskSet, variant: usize) -> Option<Arc<Arrival>> {
+    let mut meeting = lock(&set.meeting);
+    let arrival = meeting.arrivals[variant].take()?;
+    count(&mut meeting, variant, u32::MAX);
+    Some(arrival)
+}
+
+/// Counts arrivals, for the agents to see.
+fn count(meeting: &mut Meeting, variant: usize, by: u32) {
+    meeting.slow[variant] = meeting.slow[variant].wrapping_add(by);
+    if let Some(ring) = &meeting.ring {
+        ring.notices.slow[variant].store(meeting.slow[variant], Ordering::SeqCst);
+        ring.announce();
+    }
+}
+
+/// The first follower that has come here with records of the ring that it has not looked at: its leader has gone
+/// ahead. A record that the leader has taken back counts for nothing.
+fn behind(session: &Session, meeting: &Meeting) -> Option<usize> {
+    let ring = meeting.ring.as_deref()?;
+    session.followers().find(|&variant| unread(ring, variant).is_some())
+}
+
+/// The next record that counts and that `variant` has not looked at.
+pub fn unread(ring: &Ring, variant: usize) -> Option<(Cursor, Head)> {
+    // As many as fit: a variant that has been taken over may claim more.
+    for _ in 0..stretto_abi::ring::DATA / 64 {
+        let cursor = ring.cursor(variant);
+        let head = ring.look(cursor)?;
+        if head.phase != Phase::Cancelled {
+            return (head.phase == Phase::Done).then_some((cursor, head));
+        }
+        ring.consume(variant, cursor, &head);
+    }
+    None
 }
 
 /// Notes the result of a call that every variant carries out; decides if it was the last.
@@ -30,6 +71,11 @@ pub fn finish(session: &Session, set: &Arc<TaskSet>, variant: usize, result: u64
 /// Looks again whether all who still take part have arrived.
 pub fn recheck(session: &Session, set: &Arc<TaskSet>) {
     let mut meeting = lock(&set.meeting);
+    if let Some(ring) = &meeting.ring {
+        let active = session.active().fold(0, |mask, variant| mask | 1 << variant);
+        ring.notices.active.store(active, Ordering::SeqCst);
+        ring.announce();
+    }
     conclude(session, set, &mut meeting);
     conclude_results(session, set, &mut meeting);
 }
@@ -51,6 +97,36 @@ pub fn check_lag(session: &Session, set: &Arc<TaskSet>) {
     }
 }
 
+/// Sends agents to the monitor that wait for each other and get nowhere: there it is known who is missing.
+pub fn check_ring(session: &Session, set: &TaskSet) {
+    let mut meeting = lock(&set.meeting);
+    let Some(ring) = meeting.ring.clone() else { return };
+    let asleep = |variant: &usize| ring.posts[*variant].sleeping.load(Ordering::Relaxed) != 0;
+    let moved = |sum: u64, variant: usize| {
+        let post = &ring.posts[variant];
+        sum.wrapping_add(post.calls.load(Ordering::Relaxed)).wrapping_add(post.at.load(Ordering::Relaxed))
+    };
+    let seen = session.active().fold(u64::from(ring.notices.news.load(Ordering::Relaxed)), moved);
+    let waiting: Vec<usize> = session.active().filter(asleep).collect();
+    if waiting.is_empty() {
+        meeting.idle = None;
+        return;
+    }
+    let (before, since) = *meeting.idle.get_or_insert_with(|| (seen, Instant::now()));
+    if before != seen {
+        meeting.idle = Some((seen, Instant::now()));
+    } else if since.elapsed() > RING_PATIENCE {
+        for variant in waiting {
+            ring.notices.attention[variant].store(1, Ordering::SeqCst);
+        }
+        ring.announce();
+        meeting.idle = None;
+    }
+}
+
+/// How long agents may wait for each other in the ring.
+const RING_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Begins to count anew how long the first arrival waits.
 pub fn forgive_lag(set: &TaskSet) {
     let mut meeting = lock(&set.meeting);
@@ -63,6 +139,9 @@ fn conclude(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting) {
     loop {
         if session.active().any(|variant| meeting.arrivals[variant].is_none()) {
             return;
+        }
+        if let Some(variant) = behind(session, meeting) {
+            return session.post(variant, set, Decision::CatchUp);
         }
         let Some(leader) = &meeting.arrivals[0] else { return };
         let odd: Vec<usize> = session
@@ -98,6 +177,7 @@ fn agree(leader: &Arrival, other: &Arrival) -> bool {
         (Arrival::Timestamp { length: leader, .. }, Arrival::Timestamp { length: other, .. }) => {
             leader == other
         }
+        (Arrival::Point { .. }, Arrival::Point { .. }) => true,
         _ => false,
     }
 }
@@ -159,6 +239,19 @@ pub fn unwritable(
     meeting.arrivals[0] = next;
 }
 
+/// Reports a follower that has come to something else than the leader did when it went ahead.
+pub fn strayed(session: &Session, set: &Arc<TaskSet>, variant: usize, leader: Arc<Arrival>) {
+    let mut meeting = lock(&set.meeting);
+    let next = meeting.arrivals[0].replace(Arc::clone(&leader));
+    let kind = divergence::kind_of(&leader, &meeting.arrivals, &[variant]);
+    let goes_on = react(session, set, &meeting, kind, vec![variant]);
+    meeting.arrivals[0] = next;
+    meeting.arrivals[variant] = None;
+    if goes_on {
+        conclude(session, set, &mut meeting);
+    }
+}
+
 /// Everybody has come to the same: what happens now.
 fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: &Arrival) {
     let call = match leader {
@@ -166,6 +259,10 @@ fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: 
         Arrival::Fault { .. } => return session.post_all(set, &Decision::Fault),
         Arrival::Timestamp { .. } => {
             return session.post_all(set, &Decision::Timestamp(crate::clock_unsafe::timestamp()));
+        }
+        Arrival::Point { deliver, .. } => {
+            let decision = deliver.clone().map_or(Decision::Proceed, Decision::SignalAtEntry);
+            return session.post_all(set, &decision);
         }
     };
     if let Some(info) = &call.deliver {

@@ -9,6 +9,7 @@ use serde_json::json;
 use stretto_abi::table::{Table, TableError};
 use stretto_tracee::{Error, install_wake_handler, seize};
 
+use crate::agent::Agents;
 use crate::config::Config;
 use crate::events::{Events, Listener};
 use crate::lock;
@@ -72,7 +73,11 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
         };
         return Report::failed(FAILED, message);
     }
-    let launches = match launches(&config) {
+    let agents = match agents(&config) {
+        Ok(agents) => agents,
+        Err(error) => return Report::failed(FAILED, format!("the agents can't be prepared: {error}")),
+    };
+    let launches = match launches(&config, agents.as_ref()) {
         Ok(launches) => launches,
         Err(error) => return Report::failed(error.exit_code(), error.to_string()),
     };
@@ -89,7 +94,7 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
             return Report::failed(FAILED, format!("signals can't be forwarded: {error}"));
         }
     };
-    let session = Session::new(config, events, signals_unsafe::random(), forwarder.waker());
+    let session = Session::new(config, agents, events, signals_unsafe::random(), forwarder.waker());
     let command: Vec<_> =
         session.config.argv.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
     session.events.event("start", json!({"command": command, "variants": session.config.variants}));
@@ -113,7 +118,18 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
     conclude(&session)
 }
 
-fn launches(config: &Config) -> Result<Vec<Launch>, program::ProgramError> {
+/// The agents, if the policy has any call checked in the process.
+fn agents(config: &Config) -> std::io::Result<Option<Agents>> {
+    let Some(policy) = config.policy.as_deref().filter(|policy| policy.iter().any(|mode| *mode != 0)) else {
+        return Ok(None);
+    };
+    let crowded = config.variants > spawn_unsafe::cpus().len() || !config.pin;
+    let mut random = signals_unsafe::random;
+    let patch_after = config.patch_after;
+    Agents::new(&config.table, policy, config.variants, crowded, patch_after, &mut random).map(Some)
+}
+
+fn launches(config: &Config, agents: Option<&Agents>) -> Result<Vec<Launch>, program::ProgramError> {
     let search = config
         .env
         .iter()
@@ -128,6 +144,9 @@ fn launches(config: &Config) -> Result<Vec<Launch>, program::ProgramError> {
             let path = program::find(own.unwrap_or(name), search)?;
             let mut launch = Launch::new(path.as_os_str().as_bytes(), &config.argv, &config.env);
             launch.follower = variant != 0;
+            if let Some(agents) = agents {
+                launch.program = agents.image(variant).program.clone();
+            }
             launch.crowded = config.variants > cpus.len();
             launch.cpu = (config.pin && !cpus.is_empty()).then(|| cpus[variant % cpus.len()]);
             Ok(launch)
@@ -222,6 +241,9 @@ fn conclude(session: &Session) -> Report {
         "calls": session.statistics.calls.load(Ordering::Relaxed),
         "signals": session.statistics.signals.load(Ordering::Relaxed),
         "tasks": session.statistics.tasks.load(Ordering::Relaxed),
+        "in_process": session.statistics.in_process.load(Ordering::Relaxed),
+        "patched": session.statistics.patched.load(Ordering::Relaxed),
+        "refused_sites": &*lock(&session.refused_sites),
         "seconds": session.events.time(),
         "phases": phases,
         "warnings": session.events.warnings(),

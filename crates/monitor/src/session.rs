@@ -1,11 +1,12 @@
 //! What all tracer threads of a run share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use stretto_abi::table::Table;
 
+use crate::agent::Agents;
 use crate::config::Config;
 use crate::events::Events;
 use crate::job::Job;
@@ -20,6 +21,10 @@ pub struct Statistics {
     pub calls: AtomicU64,
     pub signals: AtomicU64,
     pub tasks: AtomicU64,
+    /// Calls that agents have made without the monitor; counted when a ring ends.
+    pub in_process: AtomicU64,
+    /// Sites that have been patched in the leader.
+    pub patched: AtomicU64,
 }
 
 /// How the root process ended.
@@ -33,6 +38,8 @@ pub enum Ending {
 #[derive(Debug)]
 pub struct Session {
     pub config: Config,
+    /// The agents in the variants, if the policy wants any.
+    pub agents: Option<Agents>,
     pub events: Events,
     pub statistics: Padded<Statistics>,
     pub mailboxes: Vec<Mailbox>,
@@ -49,6 +56,8 @@ pub struct Session {
     pub exec_error: AtomicI32,
     /// The first exec has succeeded.
     pub begun: AtomicBool,
+    /// How many sites could not be patched, by reason.
+    pub refused_sites: Mutex<BTreeMap<String, u64>>,
     /// First internal failure, one line.
     pub failure: Mutex<Option<String>>,
     /// Milliseconds and names of the phases of start-up.
@@ -67,10 +76,11 @@ pub struct Session {
 impl Session {
     /// A run that has not started.
     #[must_use]
-    pub fn new(config: Config, events: Events, seed: u64, waker: i32) -> Self {
+    pub fn new(config: Config, agents: Option<Agents>, events: Events, seed: u64, waker: i32) -> Self {
         let variants = config.variants;
         Self {
             config,
+            agents,
             events,
             statistics: Padded::default(),
             mailboxes: (0..variants).map(|_| Mailbox::default()).collect(),
@@ -83,6 +93,7 @@ impl Session {
             ending: Mutex::default(),
             exec_error: AtomicI32::new(0),
             begun: AtomicBool::new(false),
+            refused_sites: Mutex::default(),
             failure: Mutex::default(),
             phases: Mutex::default(),
             cpus: crate::spawn_unsafe::affinity(),

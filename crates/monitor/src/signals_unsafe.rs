@@ -183,3 +183,10 @@ pub fn random() -> u64 {
     unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), 8, 0) };
     u64::from_le_bytes(bytes)
 }
+
+/// Registers of a thread that nothing is known of.
+#[must_use]
+pub fn no_registers() -> stretto_tracee::Registers {
+    // SAFETY: a struct of integers, for which zeros are valid.
+    unsafe { std::mem::zeroed() }
+}

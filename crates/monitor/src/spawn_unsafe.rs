@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use crate::filter_unsafe;
+use crate::filter_unsafe::Program;
 
 /// What the child needs, prepared before the fork: nothing is allocated after it.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Launch {
     pub crowded: bool,
     /// Standard streams go nowhere, and terminal signals don't come.
     pub follower: bool,
+    /// The filter of its system calls.
+    pub program: Program,
 }
 
 /// A child that waits for [`Child::go`]; ended when dropped before.
@@ -44,6 +46,7 @@ impl Launch {
             cpu: None,
             crowded: false,
             follower: false,
+            program: Program::new(None, &[]),
         }
     }
 
@@ -118,7 +121,7 @@ impl Launch {
             libc::sigemptyset(&raw mut none);
             libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
             libc::prctl(libc::PR_SET_TSC, libc::PR_TSC_SIGSEGV, 0, 0, 0);
-            if filter_unsafe::install().is_err() {
+            if self.program.install().is_err() {
                 libc::_exit(125);
             }
             libc::execve(self.path.as_ptr(), argv.as_ptr(), env.as_ptr());

@@ -7,6 +7,7 @@ use stretto_abi::table::CallRow;
 use stretto_semantics::Part;
 use stretto_tracee::{Registers, SignalInfo, arguments};
 
+use crate::agent::ring_unsafe::RingMemory;
 use crate::config::MAX_VARIANTS;
 use crate::lock;
 use crate::padded::Padded;
@@ -25,6 +26,12 @@ pub enum Arrival {
         registers: Registers,
         length: u64,
     },
+    /// The agent has made a call, and a signal is due behind it; the registers are those to go on with.
+    Point {
+        registers: Registers,
+        /// Leader only: the signal.
+        deliver: Option<Box<SignalInfo>>,
+    },
 }
 
 impl Arrival {
@@ -33,7 +40,18 @@ impl Arrival {
     pub fn registers(&self) -> &Registers {
         match self {
             Self::Call(call) => &call.registers,
-            Self::Fault { registers, .. } | Self::Timestamp { registers, .. } => registers,
+            Self::Fault { registers, .. }
+            | Self::Timestamp { registers, .. }
+            | Self::Point { registers, .. } => registers,
+        }
+    }
+
+    /// The registers as the program would see them there: a stub is where its site is.
+    #[must_use]
+    pub fn program_registers(&self) -> Registers {
+        match self {
+            Self::Call(call) => Registers { rip: call.program_rip, ..call.registers },
+            other => *other.registers(),
         }
     }
 }
@@ -54,6 +72,10 @@ pub struct CallArrival {
     pub inputs: Inputs,
     /// Leader only: a signal that waits to be delivered first.
     pub deliver: Option<Box<SignalInfo>>,
+    /// Where the program is, when it came through a stub; else the `rip` of `registers`.
+    pub program_rip: u64,
+    /// Leader only: the agent has made the call already, with this result.
+    pub done: Option<i64>,
 }
 
 impl CallArrival {
@@ -137,6 +159,12 @@ pub struct Meeting {
     pub each: Option<CallRow>,
     /// When the first arrival or the first result of this round came.
     pub since: Option<std::time::Instant>,
+    /// How often each variant has arrived, see `stretto_abi::ring`.
+    pub slow: [u32; MAX_VARIANTS],
+    /// Where the agents of these threads meet, once there is a reason.
+    pub ring: Option<Arc<RingMemory>>,
+    /// What the ring looked like when nothing moved any more, and since when.
+    pub idle: Option<(u64, std::time::Instant)>,
 }
 
 impl Meeting {

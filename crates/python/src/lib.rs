@@ -10,6 +10,21 @@ use stretto_monitor::{Listener, Outcome};
 /// The descriptions compiled into this build.
 static TABLE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/syscalls.table"));
 
+/// Where the calls of [`TABLE`] are checked, by preset; `strict` has everything in the monitor.
+static POLICIES: [(&str, &[u8]); 3] = [
+    ("strict", &[]),
+    ("balanced", include_bytes!(concat!(env!("OUT_DIR"), "/balanced.policy"))),
+    ("fast", include_bytes!(concat!(env!("OUT_DIR"), "/fast.policy"))),
+];
+
+/// The compiled policy with this name.
+fn preset(name: &str) -> PyResult<&'static [u8]> {
+    let found = POLICIES.iter().find(|(preset, _)| *preset == name);
+    found
+        .map(|(_, policy)| *policy)
+        .ok_or_else(|| pyo3::exceptions::PyValueError::new_err(format!("policy: unknown value {name:?}")))
+}
+
 /// Runs a program as `config` says; see `_core.pyi`.
 #[pyfunction]
 fn run<'py>(py: Python<'py>, config: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
@@ -52,17 +67,33 @@ fn table(py: Python<'_>) -> Bound<'_, PyBytes> {
     PyBytes::new(py, TABLE)
 }
 
+/// A compiled policy.
+#[pyfunction]
+fn policy<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyBytes>> {
+    Ok(PyBytes::new(py, preset(name)?))
+}
+
 /// Nanoseconds a call under a bare tracer, the benchmark's yardstick; see `_core.pyi`.
 #[pyfunction]
 fn bare_tracer(py: Python<'_>, kind: &str, variants: usize, iterations: u64) -> PyResult<f64> {
     let kind: stretto_monitor::yardstick::Kind = kind.parse()?;
-    Ok(py.detach(|| stretto_monitor::yardstick::bare(kind, variants, iterations))?)
+    Ok(py.detach(|| stretto_monitor::yardstick::tracer::tracer(kind, variants, iterations))?)
+}
+
+/// Nanoseconds a call over a bare ring, the other yardstick; see `_core.pyi`.
+#[pyfunction]
+fn bare_ring(py: Python<'_>, kind: &str, mode: &str, variants: usize, iterations: u64) -> PyResult<f64> {
+    let kind: stretto_monitor::yardstick::Kind = kind.parse()?;
+    let mode: stretto_monitor::yardstick::ring::Mode = mode.parse()?;
+    Ok(py.detach(|| stretto_monitor::yardstick::ring::ring(kind, mode, variants, iterations))?)
 }
 
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run, module)?)?;
     module.add_function(wrap_pyfunction!(table, module)?)?;
+    module.add_function(wrap_pyfunction!(policy, module)?)?;
     module.add_function(wrap_pyfunction!(bare_tracer, module)?)?;
+    module.add_function(wrap_pyfunction!(bare_ring, module)?)?;
     Ok(())
 }

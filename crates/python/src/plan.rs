@@ -64,7 +64,20 @@ pub fn read(config: &Bound<'_, PyDict>, table: &[u8]) -> PyResult<Config> {
         timeout: get(config, "timeout")?.unwrap_or(0.0),
         log: get::<String>(config, "log")?.map(Into::into),
         table: get(config, "table")?.unwrap_or_else(|| table.to_vec()),
+        policy: policy(config)?,
+        patch_after: get(config, "patch_after")?.unwrap_or(3),
     })
+}
+
+/// The policy: a preset's name, or one byte for every row of the table.
+fn policy(config: &Bound<'_, PyDict>) -> PyResult<Option<Vec<u8>>> {
+    let Some(value) = config.get_item("policy")?.filter(|value| !value.is_none()) else {
+        return Ok(None);
+    };
+    match value.extract::<String>() {
+        Ok(name) => crate::preset(&name).map(|policy| Some(policy.to_vec())),
+        Err(_) => value.extract().map(Some),
+    }
 }
 
 /// This process's environment, as `KEY=value`.

@@ -15,8 +15,8 @@ use crate::{DEPTH, MAX_BYTES, MAX_ELEMENTS, MAX_VECTORS, failed};
 pub trait OutSink {
     /// Bytes of the stream.
     fn bytes(&mut self, bytes: &[u8]);
-    /// `length` bytes of the stream, which `read` (offset, buffer -> bytes read) puts where the sink wants them.
-    fn fill(&mut self, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize);
+    /// `length` bytes of the stream, which stand at `address`; zeros where they can't be read.
+    fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize);
     /// A descriptor that came with control data.
     fn descriptor(&mut self, fd: i32);
 }
@@ -77,10 +77,7 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
         #[allow(clippy::cast_possible_truncation)] // below 2 GiB
         let length = length.min(MAX_BYTES) as u32;
         self.sink.bytes(&length.to_le_bytes());
-        let memory = &mut *self.memory;
-        self.sink.fill(length as usize, &mut |offset, buffer| {
-            memory.read(address.wrapping_add(offset as u64), buffer)
-        });
+        self.sink.fill(self.memory, address, length as usize);
     }
 
     fn number(&mut self, value: u64) {
@@ -173,11 +170,8 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
             let at = address.wrapping_add(16 * element);
             let start = integer(self.memory, at, 8);
             let take = integer(self.memory, at.wrapping_add(8), 8).min(budget);
-            let memory = &mut *self.memory;
             #[allow(clippy::cast_possible_truncation)] // below 2 GiB
-            self.sink.fill(take as usize, &mut |offset, buffer| {
-                memory.read(start.wrapping_add(offset as u64), buffer)
-            });
+            self.sink.fill(self.memory, start, take as usize);
             budget -= take;
         }
         // What the vectors could not hold (they changed meanwhile) is made up, so that the item has its length.

@@ -26,9 +26,8 @@ pub trait Sink {
     fn part(&mut self, part: Part);
     /// Bytes of it.
     fn bytes(&mut self, bytes: &[u8]);
-    /// `length` bytes of it, which `read` (offset, buffer -> bytes read) puts where the sink wants them. Returns
-    /// how many could be read.
-    fn fill(&mut self, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize) -> usize;
+    /// `length` bytes of it, which stand at `address`. Returns how many could be read.
+    fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize;
     /// Memory that the call may overwrite.
     fn before(&mut self, address: u64, bytes: &[u8]);
 }
@@ -201,10 +200,7 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
         self.begin(index, place);
         #[allow(clippy::cast_possible_truncation)] // below 2 GiB
         let length = length.min(MAX_BYTES) as usize;
-        let memory = &mut *self.memory;
-        let got = self.sink.fill(length, &mut |offset, buffer| {
-            memory.read(place.address.wrapping_add(offset as u64), buffer)
-        });
+        let got = self.sink.fill(self.memory, place.address, length);
         if got < length {
             self.sink.bytes(FAULT);
         }

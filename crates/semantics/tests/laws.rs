@@ -83,12 +83,12 @@ impl Before for Kept {
 struct Stream(Vec<u8>);
 
 impl Stream {
-    fn append(&mut self, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize) -> usize {
+    fn append<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize {
         if self.0.len() > LIMIT {
             return 0;
         }
         let mut bytes = vec![0; length.min(2 * SIZE)];
-        let got = read(0, &mut bytes);
+        let got = memory.read(address, &mut bytes);
         assert!(got <= bytes.len());
         self.0.extend_from_slice(&bytes[..got]);
         got
@@ -104,8 +104,8 @@ impl Sink for Stream {
         }
     }
 
-    fn fill(&mut self, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize) -> usize {
-        self.append(length, read)
+    fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize {
+        self.append(memory, address, length)
     }
 
     fn before(&mut self, _: u64, _: &[u8]) {}
@@ -118,9 +118,9 @@ impl OutSink for Stream {
         }
     }
 
-    fn fill(&mut self, length: usize, read: &mut dyn FnMut(usize, &mut [u8]) -> usize) {
+    fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) {
         let start = self.0.len();
-        self.append(length, read);
+        self.append(memory, address, length);
         if start <= LIMIT {
             self.0.resize(start + length.min(2 * SIZE), 0);
         }

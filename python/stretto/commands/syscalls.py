@@ -54,6 +54,13 @@ def who(call: "Description") -> str:
     return "by sub-command" if call.commands else WHO[call.who]
 
 
+def checks(call: "Description") -> dict[str, str]:
+    """For each preset of the policy, where it has a call checked, in words."""
+    from .. import policy
+
+    return {preset: policy.NAMES[policy.mode(call, preset)] for preset in policy.PRESETS}
+
+
 def signature(call: "Description") -> str:
     """Name and arguments."""
     return f"{call.name}({', '.join(name for name, _ in call.arguments)})"
@@ -89,6 +96,8 @@ def _coverage(calls: "list[Description]", as_json: bool) -> None:
 
 
 def _row(call: "Description", deep: bool) -> dict[str, object]:
+    from ..syscalls.in_process import in_process
+
     row: dict[str, object] = {
         "nr": call.number,
         "name": call.name,
@@ -96,6 +105,9 @@ def _row(call: "Description", deep: bool) -> dict[str, object]:
         "who": who(call),
         "category": call.category,
         "mechanism": call.mechanism,
+        "effect": call.effect,
+        "checked": checks(call),
+        "not_in_process": in_process(call),
         "note": call.note,
     }
     if deep and call.commands:
@@ -107,11 +119,32 @@ def _details(call: "Description") -> list[str]:
     from ..syscalls import words
 
     lines = [f"{call.number}  {signature(call)} -> {call.result.name}", f"    executed by: {who(call)}"]
+    lines += [f"    checked: {_where(call)}"]
     lines += [f"    note: {call.note}"] if call.note else []
     for name, kind in call.arguments:
         lines += words.lines(name, kind, "    ")
-    lines += [f"    {signature(command)}: {who(command)}" for command in call.commands.values()]
+    for command in call.commands.values():
+        lines.append(f"    {signature(command)}: {who(command)}; {_where(command)}")
     return lines
+
+
+def _where(call: "Description") -> str:
+    """Where each preset has a call checked, or why that is always the monitor."""
+    from ..syscalls.in_process import in_process
+
+    reason = in_process(call)
+    if call.commands:
+        return who(call)
+    if reason:
+        return f"always monitored ({reason})"
+    return ", ".join(f"{preset} {mode}" for preset, mode in checks(call).items())
+
+
+def _balanced(call: "Description") -> str:
+    """Where that preset has a call checked; nothing for what isn't carried out."""
+    from ..syscalls.language import REFUSED
+
+    return "" if call.who == REFUSED else checks(call)["balanced"]
 
 
 def _table(calls: "list[Description]") -> None:
@@ -119,11 +152,15 @@ def _table(calls: "list[Description]") -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("nr", "call", "executed by", "category", "note"):
+    for heading in ("nr", "call", "executed by", "balanced", "category", "note"):
         table.add_column(heading, justify="right" if heading == "nr" else "left")
     for call in calls:
-        table.add_row(str(call.number), call.name, who(call), call.category, call.note)
+        table.add_row(str(call.number), call.name, who(call), _balanced(call), call.category, call.note)
     Console().print(table)
+
+
+def _cells(call: "Description") -> str:
+    return f"{who(call)} | {_balanced(call)} | {call.note}"
 
 
 def page() -> str:
@@ -139,11 +176,14 @@ def page() -> str:
         "results must agree; *local*: each at its own pace, not compared; *refused*: nobody, the program",
         "gets an error.",
         "",
-        "| nr | call | executed by | note |",
-        "| ---: | --- | --- | --- |",
+        "The column *balanced* says where that policy has a call checked. *monitored*: all variants stop in",
+        "the monitor; *lockstep*: inside the variants, the leader waits until the others have agreed;",
+        "*ahead*: inside the variants, the leader does not wait. `stretto syscalls NAME` shows all policies.",
+        "",
+        "| nr | call | executed by | balanced | note |",
+        "| ---: | --- | --- | --- | --- |",
     ]
     for call in calls:
-        lines.append(f"| {call.number} | `{signature(call)}` | {who(call)} | {call.note} |")
-        for command in call.commands.values():
-            lines.append(f"| | `{command.name}` | {who(command)} | {command.note} |")
+        lines.append(f"| {call.number} | `{signature(call)}` | {_cells(call)} |")
+        lines += [f"| | `{command.name}` | {_cells(command)} |" for command in call.commands.values()]
     return "\n".join(lines) + "\n"

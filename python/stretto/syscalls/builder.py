@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 NONE = 0xFFFF_FFFF
 
 
-class DescriptionError(Exception):
+class DescriptionError(ValueError):
     """A description says something that the table can't hold; the message names the call."""
 
 

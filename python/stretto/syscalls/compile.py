@@ -1,7 +1,7 @@
 """Compiles the descriptions to the binary table that the core interprets.
 
-`python -m stretto.syscalls.compile OUTPUT` writes the built-in table; the build of the core does so. Only the
-standard library is needed.
+`python -m stretto.syscalls.compile OUTPUT` writes the built-in table, and the policies beside it; the build
+of the core does so. Only the standard library is needed.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import importlib
 import runpy
 import struct
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from stretto.syscalls.builder import NONE, Builder, DescriptionError, Scope
-from stretto.syscalls.language import CALLS, MECHANISMS, Description
+from stretto.syscalls.language import CALLS, MECHANISMS, Description, family
 from stretto.syscalls.types import Integer
 
 MAGIC = b"STRETTO\0"
@@ -27,11 +28,25 @@ CATEGORIES = (
 ).split()
 
 
-def load() -> dict[str, Description]:
-    """All built-in descriptions."""
+def load(files: Iterable[str] = ()) -> dict[str, Description]:
+    """All built-in descriptions, with those in the user's `files` added or overriding.
+
+    Raises:
+        OSError: a file can't be read.
+    """
     for name in FAMILIES:
         importlib.import_module(f"stretto.syscalls.families.{name}")
+    for path in files:
+        family("other")
+        runpy.run_path(path)
     return CALLS
+
+
+def rows(calls: dict[str, Description]) -> Iterator[Description]:
+    """Calls and sub-commands in the order in which the table numbers them."""
+    for call in sorted(calls.values(), key=lambda call: call.number):
+        yield call
+        yield from (command for _, command in sorted(call.commands.items()))
 
 
 class _Rows:
@@ -42,23 +57,15 @@ class _Rows:
         self.calls: list[bytes] = []
         self.subrows: list[bytes] = []
 
-    def add(self, description: Description) -> int:
-        """Appends a call and its sub-commands; returns its row."""
-        row = len(self.calls)
-        self.calls.append(b"")
-        first, count = self._commands(description)
+    def add(self, description: Description) -> None:
+        """Appends a row; those of its sub-commands are to follow it."""
+        first = len(self.subrows)
+        for row, value in enumerate(sorted(description.commands), len(self.calls) + 1):
+            self.subrows.append(struct.pack("<QII", value, row, 0))
         try:
-            self.calls[row] = self._pack(description, first, count)
+            self.calls.append(self._pack(description, first, len(description.commands)))
         except DescriptionError as error:
             raise DescriptionError(f"{description.name}: {error}") from error
-        return row
-
-    def _commands(self, description: Description) -> tuple[int, int]:
-        commands = sorted(description.commands.items())
-        packed = [struct.pack("<QII", value, self.add(command), 0) for value, command in commands]
-        first = len(self.subrows)
-        self.subrows += packed
-        return first, len(packed)
 
     def _pack(self, description: Description, first: int, count: int) -> bytes:
         builder = self.builder
@@ -104,30 +111,28 @@ def compile_table(calls: dict[str, Description]) -> bytes:
         DescriptionError: one of them can't be said; the message names it.
     """
     builder = Builder()
-    rows = _Rows(builder)
+    packed = _Rows(builder)
     index: dict[int, int] = {}
-    for description in sorted(calls.values(), key=lambda description: description.number):
-        index[description.number] = rows.add(description)
+    for row, description in enumerate(rows(calls)):
+        index.setdefault(description.number, row)
+        packed.add(description)
     numbers = [struct.pack("<I", index.get(number, NONE)) for number in range(max(index) + 1)]
-    sections = [(len(part), b"".join(part)) for part in (numbers, rows.calls, rows.subrows)]
+    sections = [(len(part), b"".join(part)) for part in (numbers, packed.calls, packed.subrows)]
     sections += builder.sections()
     header = MAGIC + struct.pack("<I", VERSION)
     header += b"".join(struct.pack("<I", count) for count, _ in sections)
     return header.ljust(64, b"\0") + b"".join(part for _, part in sections)
 
 
-def compile_files(files: list[str]) -> bytes:
-    """The table with the descriptions in the user's `files` added or overriding.
+def write(output: Path) -> None:
+    """Writes the built-in table to `output`, and into the same folder `NAME.policy` for each policy."""
+    from stretto import policy
 
-    Raises:
-        OSError: a file can't be read.
-        DescriptionError: a description in it can't be said.
-    """
     calls = load()
-    for path in files:
-        runpy.run_path(path)
-    return compile_table(calls)
+    output.write_bytes(compile_table(calls))
+    for name in policy.COMPILED:
+        output.with_name(f"{name}.policy").write_bytes(policy.compile(calls, name))
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_bytes(compile_table(load()))
+    write(Path(sys.argv[1]))

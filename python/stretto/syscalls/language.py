@@ -1,10 +1,10 @@
 """The words in which a system call is described.
 
-    @leader(blocks=True)
+    @leader(effect="transfer", blocks=True)
     def read(fd: Fd, buf: Out[Bytes["ret"]], count: Size) -> Size: ...
 
-The decorator says who executes the call; the annotations say what its arguments and its memory are. A call
-with sub-commands is described by `parent`, each sub-command by `sub`.
+The decorator says who executes the call and what effect it has; the annotations say what its arguments and
+its memory are. A call with sub-commands is described by `parent`, each sub-command by `sub`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ REFUSED, LEADER, EACH, LOCAL = range(4)
 WHO = ("refused", "leader", "every variant", "local")
 
 BLOCKS, MAY_SIGNAL, STARTS_TASK, PARTIAL = 1, 2, 4, 8
+
+#: What a call does outside of the program: it changes something, only asks, or moves data or a position.
+CONTROL, QUERY, TRANSFER = EFFECTS = "control", "query", "transfer"
 
 MECHANISMS = (
     "plain mmap munmap mremap brk fork exec exit wait sigreturn sigsuspend open recvfds restart swallow"
@@ -53,6 +56,7 @@ class Description:
     who: int
     result: Result = Number
     mechanism: str = "plain"
+    effect: str = CONTROL
     flags: int = 0
     errno: int = 0
     cloexec: str | None = None
@@ -82,6 +86,9 @@ def _describe(function: Signature, who: int, options: dict[str, object]) -> Desc
         if options.pop(word, False)
     )
     note = str(options.pop("partial", ""))
+    category = str(options.pop("category", _category[0]))
+    if options.get("effect", CONTROL) not in EFFECTS:
+        raise ValueError(f"effect must be one of {', '.join(EFFECTS)}, got {options['effect']!r}")
     result = signature.return_annotation
     return Description(
         name=function.__name__.rstrip("_"),
@@ -91,7 +98,7 @@ def _describe(function: Signature, who: int, options: dict[str, object]) -> Desc
         result=result if isinstance(result, Result) else Number,
         flags=flags | (PARTIAL if note else 0),
         note=note,
-        category=_category[0],
+        category=category,
         **options,  # type: ignore[arg-type]
     )
 

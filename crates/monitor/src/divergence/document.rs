@@ -87,6 +87,7 @@ fn doing(table: Option<&Table<'_>>, arrival: Option<&Arrival>) -> String {
             format!("took signal {} at address {:#x}", info.signal(), info.address())
         }
         Some(Arrival::Timestamp { .. }) => "read the time stamp".to_owned(),
+        Some(Arrival::Point { .. }) => "stands behind a call that a signal comes with".to_owned(),
         None => "has not come to a system call".to_owned(),
     }
 }
@@ -150,7 +151,7 @@ fn describe(
     let tid = set.tid(variant);
     let arrival = meeting.arrivals[variant].as_deref();
     let maps = maps::text(tid);
-    let frames = arrival.map(|arrival| frames(&maps, arrival.registers(), tid)).unwrap_or_default();
+    let frames = arrival.map(|arrival| frames(&maps, &arrival.program_registers(), tid)).unwrap_or_default();
     let context = match (arrival, difference) {
         (Some(Arrival::Call(call)), Some(difference)) => difference::context(difference, call, tid),
         _ => None,
@@ -164,7 +165,7 @@ fn describe(
         "tid": tid,
         "event": event(session, table, arrival, kind, variant),
         "difference": context,
-        "registers": arrival.map(|arrival| registers(arrival.registers())),
+        "registers": arrival.map(|arrival| registers(&arrival.program_registers())),
         "backtrace": frames,
         "maps": maps,
         "history": history,
@@ -189,13 +190,13 @@ fn event(
     match (arrival, kind) {
         (Some(Arrival::Call(call)), _) => json!({
             "type": "call", "nr": call.nr(), "name": name(table, call.nr()), "args": call.args(),
-            "site": call.registers.rip.wrapping_sub(2),
+            "site": call.program_rip.wrapping_sub(2),
         }),
         (Some(Arrival::Fault { info, registers }), _) => json!({
             "type": "signal", "signal": info.signal(), "code": info.code(), "address": info.address(),
             "site": registers.rip,
         }),
-        (Some(Arrival::Timestamp { registers, .. }), _) => {
+        (Some(Arrival::Timestamp { registers, .. } | Arrival::Point { registers, .. }), _) => {
             json!({"type": "timestamp", "site": registers.rip})
         }
         (None, Kind::Result(row, results)) => {

@@ -6,6 +6,8 @@ pub struct Mapping {
     pub start: u64,
     pub end: u64,
     pub executable: bool,
+    /// As the kernel prints them: `r-xp`.
+    pub permissions: String,
     /// Offset in the mapped file.
     pub offset: u64,
     pub inode: u64,
@@ -45,6 +47,7 @@ fn line(line: &str) -> Option<Mapping> {
         start: u64::from_str_radix(start, 16).ok()?,
         end: u64::from_str_radix(end, 16).ok()?,
         executable: permissions.contains('x'),
+        permissions: permissions.to_owned(),
         offset,
         inode,
         name: words.next().unwrap_or("").trim().to_owned(),

@@ -1,6 +1,9 @@
 //! One variant's address space as the monitor needs to know it: what lies elsewhere than in the leader.
 
+use stretto_abi::context::{SLOT, SLOTS};
 use stretto_semantics::Canon;
+
+use super::patches::Patches;
 
 /// A range that lies at different addresses in leader and follower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,55 @@ pub struct Mm {
     pub undumpable: bool,
     /// How far this variant's heap lies from the leader's.
     pub heap_shift: u64,
+    /// The agent's contexts, one a thread, if there is an agent.
+    pub contexts: Option<Contexts>,
+    /// What calls the agent.
+    pub patches: Patches,
+}
+
+/// The contexts of one address space: the first is that of all threads that have none of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contexts {
+    start: u64,
+    /// Bit per context in use.
+    used: u64,
+}
+
+impl Contexts {
+    /// Contexts from `start` on, where the first one is.
+    #[must_use]
+    pub fn new(start: u64) -> Self {
+        Self { start, used: 1 }
+    }
+
+    /// The context of threads that have none of their own.
+    #[must_use]
+    pub fn common(&self) -> u64 {
+        self.start
+    }
+
+    /// Takes a free one.
+    pub fn take(&mut self) -> Option<u64> {
+        let free = u64::from((!self.used).trailing_zeros());
+        (free < SLOTS).then(|| {
+            self.used |= 1 << free;
+            self.start + free * SLOT
+        })
+    }
+
+    /// Gives one back.
+    pub fn give(&mut self, context: u64) {
+        let index = context.wrapping_sub(self.start) / SLOT;
+        if (1..SLOTS).contains(&index) {
+            self.used &= !(1 << index);
+        }
+    }
+
+    /// All but one are free: the address space is a copy, with one thread.
+    pub fn keep_only(&mut self, context: u64) {
+        let index = context.wrapping_sub(self.start) / SLOT;
+        self.used = 1 | if index < SLOTS { 1 << index } else { 0 };
+    }
 }
 
 const PAGE: u64 = 4096;
@@ -57,7 +109,7 @@ impl Mm {
     pub fn new(variant: usize, random: u64) -> Self {
         let start = ARENAS + variant as u64 * ARENA_SIZE + (random % (ARENA_SIZE / 4)) / PAGE * PAGE;
         let shift = variant as u64 * STEP;
-        Self { regions: Vec::new(), arena: start, shift, brk: 0, undumpable: false, heap_shift: 0 }
+        Self { arena: start, shift, ..Self::default() }
     }
 
     /// Takes `length` bytes of the arena, with an unmapped gap behind them.

@@ -3,4 +3,5 @@
 pub mod image;
 pub mod maps;
 pub mod mm;
+pub mod patches;
 pub mod stack;

@@ -152,12 +152,15 @@ impl Tracer<'_> {
             Rc::new(RefCell::new(copy))
         };
         let chose_cpus = parent.chose_cpus;
+        let context = parent.context;
         let mut task = Task::new(set, child, tgid, mm);
         task.chose_cpus = chose_cpus;
         self.add(task);
+        self.give_context(context, child, shares)?;
         match self.strangers.remove(&child) {
             Some(stopped) => {
                 self.task(child)?.state = State::Running;
+                self.settle_newborn(&stopped)?;
                 self.go_on(stopped, 0)
             }
             None => Ok(()),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use stretto_abi::context::SIGNAL_POINT;
 use stretto_abi::table::{BLOCKS, Mechanism, ResultKind, Who};
 use stretto_semantics::{self as semantics, Identity, Lookup};
 use stretto_tracee::{Error, Remote, Resume, Stopped, arguments};
@@ -17,11 +18,13 @@ use crate::rendezvous;
 use crate::taskset::{Arrival, CallArrival, Meaning, number};
 
 const RESTART_SYSCALL: u64 = 219;
+/// The category of calls that change what is mapped (`CATEGORIES` in `python/stretto/syscalls/compile.py`).
+const MEMORY: u8 = 3;
 
 impl Tracer<'_> {
-    pub(super) fn on_entry(&mut self, stopped: Stopped) -> Result<(), Error> {
+    pub(super) fn on_entry(&mut self, mut stopped: Stopped) -> Result<(), Error> {
         let tid = stopped.tid();
-        let registers = stopped.registers()?;
+        let mut registers = stopped.registers()?;
         match self.task(tid)?.state {
             // The kernel restarts what a signal without a handler interrupted; followers have stayed put.
             State::Interrupted(_) => {
@@ -37,6 +40,10 @@ impl Tracer<'_> {
             State::Held(_) => self.release(tid, None)?,
             _ => {}
         }
+        if number(&registers) == SIGNAL_POINT && self.through_stub(tid, &registers) {
+            return self.on_signal_point(stopped, registers);
+        }
+        let done = self.outputs_point(tid, &mut registers);
         let args = arguments(&registers);
         let mut memory = VariantMemory::new(Remote::new(tid));
         let meaning = match semantics::lookup(&self.table, number(&registers), &args, &mut memory) {
@@ -50,12 +57,22 @@ impl Tracer<'_> {
                 self.resume(stopped, Resume::ToExit, 0)?;
                 return self.give_up_turn(tid);
             }
-            Lookup::Known(row) => Meaning::Known(row),
+            Lookup::Known(row) => {
+                if done.is_none() && self.in_process(&row) {
+                    stopped = self.promote(stopped, &mut registers, &row)?;
+                }
+                if row.category == MEMORY {
+                    self.unpatch_for(tid, &row, &args)?;
+                }
+                Meaning::Known(row)
+            }
             Lookup::UnknownNumber => Meaning::UnknownNumber,
             Lookup::UnknownCommand(parent, value) => Meaning::UnknownCommand(parent, value),
         };
         let mut collector = Collector::default();
-        if let Meaning::Known(row) = &meaning
+        if let (Some(_), Some(record)) = (done, self.last_record(tid)) {
+            collector.take(record.inputs);
+        } else if let Meaning::Known(row) = &meaning
             && row.who != Who::Refused
         {
             let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
@@ -79,7 +96,15 @@ impl Tracer<'_> {
             self.task(tid)?.requeued = deliver.take().map(|info| *info);
         }
         let inputs = collector.finish();
-        let arrival = Arc::new(Arrival::Call(CallArrival { registers, meaning, inputs, deliver }));
+        let program_rip = self.program_address(tid, registers.rip).unwrap_or(registers.rip);
+        let arrival = Arc::new(Arrival::Call(CallArrival {
+            registers,
+            meaning,
+            inputs,
+            deliver,
+            program_rip,
+            done: done.map(|(result, _)| result),
+        }));
         let variant = self.variant;
         let task = self.task(tid)?;
         lock(&task.set.history[variant]).enter(number(&registers), args);
@@ -88,11 +113,14 @@ impl Tracer<'_> {
 
     /// Stops at a rendezvous.
     pub(super) fn park(&mut self, stopped: Stopped, arrival: Arc<Arrival>) -> Result<(), Error> {
-        let task = self.task(stopped.tid())?;
+        let stopped_tid = stopped.tid();
+        let task = self.task(stopped_tid)?;
         task.state = State::Arrived;
         task.stopped = Some(stopped);
         task.current = Some(Arc::clone(&arrival));
         let set = Arc::clone(&task.set);
+        self.attend(stopped_tid);
+        let task = self.task(stopped_tid)?;
         // A thread that ends keeps the turn until it has: others may wait for the end.
         let exits =
             task.call().and_then(CallArrival::row).is_some_and(|row| row.mechanism == Mechanism::Exit);
@@ -124,6 +152,7 @@ impl Tracer<'_> {
                 if task.exec.done && variant != 0 {
                     return self.on_own_image(stopped);
                 }
+                let stopped = if task.exec.done { self.install_agent(stopped)? } else { stopped };
                 self.finished(stopped, result)
             }
             State::ExecutingLocal => {
@@ -204,6 +233,7 @@ impl Tracer<'_> {
             if may_signal {
                 task.behind = Some(stopped.registers()?);
                 task.state = State::Held(Held::Agreed(value));
+                self.attend(tid);
             } else {
                 task.state = State::Running;
                 self.session.post_followers(&set, &crate::mailbox::Decision::Agreed(value, None));

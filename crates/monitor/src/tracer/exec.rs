@@ -80,7 +80,15 @@ impl Tracer<'_> {
         let leads = self.leads();
         let process = self.task(tid)?.set.process;
         self.end_turns(process);
+        self.count_calls(self.tasks.get(&tid).ok_or(Error::Gone)?);
         let task = self.task(tid)?;
+        if let Some(contexts) = task.mm.borrow_mut().contexts.as_mut() {
+            contexts.give(task.context);
+        }
+        (task.context, task.ring) = (0, None);
+        if leads {
+            lock(&task.set.meeting).ring = None;
+        }
         task.mm = mm;
         task.tgid = tid;
         task.exec.done = true;
@@ -167,6 +175,7 @@ impl Tracer<'_> {
         registers.orig_rax = u64::MAX;
         registers.rax = 0;
         stopped.set_registers(&registers)?;
+        let stopped = self.install_agent(stopped)?;
         if first {
             self.session.phase("layout");
         }

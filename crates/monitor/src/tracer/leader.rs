@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stretto_abi::table::{BLOCKS, CallRow, MAY_SIGNAL, Mechanism, NONE, ResultKind};
 use stretto_semantics::{self as semantics, Identity};
-use stretto_tracee::{Error, Remote, Resume, SignalInfo, Stopped, kill_thread};
+use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped, kill_thread};
 
 use super::task::{Held, State};
 use super::{Tracer, vsyscall};
@@ -29,6 +29,11 @@ impl Tracer<'_> {
             return self.answer_vsyscall(tid);
         }
         let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        if let Some((call, result)) = task.call().and_then(|call| Some((call, call.done?))) {
+            let registers = Registers { orig_rax: u64::MAX, rax: result.cast_unsigned(), ..call.registers };
+            stopped.set_registers(&registers)?;
+            return self.outcome_known(stopped, registers, result);
+        }
         task.state = State::Executing;
         if let Some(info) = &task.requeued {
             kill_thread(task.tgid, tid, info.signal())?;
@@ -46,6 +51,12 @@ impl Tracer<'_> {
             self.task(tid)?.state = State::Interrupted(ret);
             return self.resume(stopped, Resume::Continue, 0);
         }
+        self.outcome_known(stopped, registers, ret)
+    }
+
+    /// The call has been made; the followers may have its outcome.
+    fn outcome_known(&mut self, stopped: Stopped, registers: Registers, ret: i64) -> Result<(), Error> {
+        let tid = stopped.tid();
         let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
         lock(&task.set.history[0]).leave(ret);
         let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?;
@@ -67,6 +78,7 @@ impl Tracer<'_> {
         if signal_may_follow {
             task.behind = Some(registers);
             task.state = State::Held(Held::Result(result));
+            self.attend(tid);
         } else {
             task.state = State::Running;
             self.session.post_followers(&set, &Decision::Result(result, None));

@@ -3,6 +3,7 @@
 //! The loop takes two kinds of news: stops of its own tracees, and messages from the other tracers. A stop
 //! that is a rendezvous parks the thread; whoever comes last decides and posts to all (`crate::rendezvous`).
 
+mod agent;
 mod birth;
 mod call;
 mod dump;
@@ -10,6 +11,8 @@ mod exec;
 mod follower;
 mod leader;
 mod mapping;
+mod patch;
+mod points;
 mod signal;
 mod task;
 mod turns;
@@ -204,6 +207,7 @@ impl<'s> Tracer<'s> {
             Stop::Group(_) => self.on_group_stop(stopped),
             Stop::Trap if matches!(self.task(tid)?.state, State::Newborn) => {
                 self.task(tid)?.state = State::Running;
+                self.settle_newborn(&stopped)?;
                 self.go_on(stopped, 0)
             }
             Stop::Trap | Stop::Exiting => self.resume(stopped, Resume::Continue, 0),
@@ -213,6 +217,9 @@ impl<'s> Tracer<'s> {
 
     fn resume(&mut self, stopped: Stopped, how: Resume, signal: i32) -> Result<(), Error> {
         self.resumed = true;
+        if signal != 0 {
+            self.show_program(&stopped)?;
+        }
         stopped.resume(how, signal)
     }
 
@@ -268,6 +275,8 @@ impl<'s> Tracer<'s> {
             Decision::Timestamp(value) => self.deliver_timestamp(tid, value),
             Decision::SignalAnywhere(info, had_turn) => self.signal_anywhere(tid, &info, had_turn),
             Decision::SignalTaken => self.signal_taken(tid),
+            Decision::CatchUp => self.catch_up(tid),
+            Decision::Proceed => self.proceed(tid),
             Decision::Kill => self.kill(tid),
             Decision::Drop | Decision::Recheck | Decision::Tick | Decision::Dump | Decision::Turn { .. } => {
                 Ok(())
@@ -303,6 +312,10 @@ impl<'s> Tracer<'s> {
             return;
         };
         self.by_set.remove(&task.set.id);
+        self.count_calls(&task);
+        if let Some(contexts) = task.mm.borrow_mut().contexts.as_mut() {
+            contexts.give(task.context);
+        }
         let process = task.set.process;
         if self.tasks.values().any(|other| other.set.process == process) {
             let outcome = self.end_turn(process, tid);

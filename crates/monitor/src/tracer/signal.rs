@@ -17,6 +17,7 @@ use stretto_semantics::{self as semantics, Canon};
 use super::Tracer;
 use super::leader::restarts;
 use super::task::State;
+use crate::agent::blob;
 use crate::mailbox::Decision;
 use crate::memory::VariantMemory;
 use crate::taskset::Arrival;
@@ -91,7 +92,13 @@ impl Tracer<'_> {
             info = original;
         }
         if is_fault(&info) {
-            return self.on_fault(stopped, info);
+            return match self.way_out(&stopped, &info)? {
+                Some(registers) => {
+                    stopped.set_registers(&registers)?;
+                    self.resume(stopped, Resume::Continue, 0)
+                }
+                None => self.on_fault(stopped, info),
+            };
         }
         if !self.leads() {
             // Only what the leader took counts; a fatal signal from outside must still end the follower.
@@ -104,20 +111,30 @@ impl Tracer<'_> {
                 .events
                 .event("signal", serde_json::json!({"task": id, "signal": signal, "code": info.code()}));
         }
+        let registers = stopped.registers()?;
+        let in_agent = self.in_agent(registers.rip);
         if self.is_reminder(tid, &info) {
+            if in_agent.is_some() {
+                // It is on its way to the monitor.
+                return self.resume(stopped, Resume::Continue, 0);
+            }
             return self.signal_everywhere(stopped);
         }
         if !has_handler(tid, signal) {
             self.release(tid, None)?;
             return self.resume(stopped, Resume::Continue, signal);
         }
-        let registers = stopped.registers()?;
+        if let Some(offset) = in_agent {
+            self.leave_gate(&stopped, registers, offset)?;
+            self.release(tid, None)?;
+            self.defer(tid, info);
+            return self.resume(stopped, Resume::Continue, 0);
+        }
         let task = self.task(tid)?;
         match task.state.clone() {
             // The followers carry the same call out: it has to end everywhere first.
             State::ExecutingEach => {
-                task.deferred.push_back((info, Instant::now()));
-                self.session.ticks_wanted.fetch_add(1, Ordering::AcqRel);
+                self.defer(tid, info);
                 self.resume(stopped, Resume::Continue, 0)
             }
             State::Interrupted(ret) => {
@@ -137,12 +154,10 @@ impl Tracer<'_> {
                 self.release(tid, None)?;
                 #[allow(clippy::cast_possible_wrap)]
                 let blocked_locally = registers.orig_rax as i64 >= 0 && restarts(registers.rax as i64);
-                let task = self.task(tid)?;
-                task.deferred.push_back((info, Instant::now()));
+                self.defer(tid, info);
                 if blocked_locally {
                     return self.signal_everywhere(stopped);
                 }
-                self.session.ticks_wanted.fetch_add(1, Ordering::AcqRel);
                 self.resume(stopped, Resume::Continue, 0)
             }
         }
@@ -213,7 +228,11 @@ impl Tracer<'_> {
         let task = self.task(tid)?;
         let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Running;
-        undo_entry(&stopped, task.call().ok_or(Error::Unexpected("the thread is in no call"))?.registers)?;
+        match task.current.as_deref() {
+            Some(Arrival::Point { registers, .. }) => stopped.set_registers(registers)?,
+            Some(Arrival::Call(call)) => undo_entry(&stopped, call.registers)?,
+            _ => return Err(Error::Unexpected("the thread is in no call")),
+        }
         self.inject(stopped, info)
     }
 
@@ -283,8 +302,7 @@ impl Tracer<'_> {
                 Event::Stopped(Stop::Signal(_)) => {
                     if self.leads() {
                         let info = stopped.signal_info()?;
-                        self.task(tid)?.deferred.push_back((info, Instant::now()));
-                        self.session.ticks_wanted.fetch_add(1, Ordering::AcqRel);
+                        self.defer(tid, info);
                     }
                     stopped.resume(Resume::Continue, 0)?;
                 }
@@ -333,6 +351,7 @@ impl Tracer<'_> {
             if halted || forgiving {
                 crate::rendezvous::forgive_lag(&set);
             } else {
+                crate::rendezvous::check_ring(self.session, &set);
                 crate::rendezvous::check_lag(self.session, &set);
             }
         }
@@ -372,6 +391,7 @@ impl Tracer<'_> {
         let Some((info, _)) = task.deferred.pop_front() else {
             return self.resume(stopped, Resume::Continue, 0);
         };
+        self.attend(tid);
         let _ =
             self.session.ticks_wanted.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
         let task = self.task(tid)?;
@@ -407,7 +427,7 @@ impl Tracer<'_> {
         let task = self.task(tid)?;
         let set = Arc::clone(&task.set);
         if let Some(stopped) = task.stopped.take() {
-            crate::lock(&set.meeting).arrivals[variant] = None;
+            crate::rendezvous::leave(&set, variant);
             task.state = State::Running;
             if let Some(call) = task.call() {
                 undo_entry(&stopped, call.registers)?;
@@ -416,9 +436,7 @@ impl Tracer<'_> {
         } else if let Some(stopped) = waiting {
             self.inject(stopped, info)?;
         } else {
-            let tgid = task.tgid;
-            kill_thread(tgid, tid, info.signal())?;
-            let stopped = self.until_signal(tid, info.signal())?;
+            let stopped = self.where_the_leader_is(tid, info.signal())?;
             stopped.set_signal_info(&self.own_info(tid, info))?;
             self.go_on(stopped, info.signal())?;
         }
@@ -427,6 +445,87 @@ impl Tracer<'_> {
             self.session.post(0, &set, Decision::SignalTaken);
         }
         Ok(())
+    }
+}
+
+impl Tracer<'_> {
+    /// Leader: keeps a signal until there is a point at which all variants can take it.
+    pub(super) fn defer(&mut self, tid: i32, info: SignalInfo) {
+        if let Some(task) = self.tasks.get_mut(&tid) {
+            task.deferred.push_back((info, Instant::now()));
+            self.session.ticks_wanted.fetch_add(1, Ordering::AcqRel);
+            self.attend(tid);
+        }
+    }
+
+    /// Leader, stopped in its agent by a signal: a call that waits at the gate, or has not been made yet, is not made
+    /// there any more. The agent then brings the thread to the monitor.
+    fn leave_gate(&self, stopped: &Stopped, registers: Registers, offset: u64) -> Result<(), Error> {
+        let before = (blob::GATE_CHECK..blob::GATE_AFTER).contains(&offset);
+        let interrupted = offset == blob::GATE_AFTER
+            && registers.orig_rax.cast_signed() >= 0
+            && restarts(registers.rax.cast_signed());
+        let base = self.image().map_or(0, |image| image.base);
+        if before || interrupted {
+            let rip = base + blob::GATE_CANCEL;
+            stopped.set_registers(&Registers { rip, orig_rax: u64::MAX, ..registers })?;
+        }
+        Ok(())
+    }
+
+    /// Where a thread goes on whose fault has nothing to do with the program: it came to a place that a patch has
+    /// covered, or its agent was given a bad address.
+    fn way_out(&mut self, stopped: &Stopped, info: &SignalInfo) -> Result<Option<Registers>, Error> {
+        let tid = stopped.tid();
+        if self.session.agents.is_none() {
+            return Ok(None);
+        }
+        let registers = stopped.registers()?;
+        let fixup = self.in_agent(registers.rip).and_then(blob::fixup);
+        if let (Some(offset), Some(image)) = (fixup, self.image()) {
+            return Ok(Some(Registers { rip: image.base + offset, ..registers }));
+        }
+        // Behind a breakpoint the processor is one byte further.
+        let trap = info.signal() == libc::SIGTRAP && info.code() == libc::SI_KERNEL;
+        let address = registers.rip - u64::from(trap);
+        let rip = self.displaced(tid, address)?;
+        Ok(rip.map(|rip| Registers { rip, ..registers }))
+    }
+
+    /// Before a signal is delivered: a thread in a stub is shown where the program is.
+    pub(super) fn show_program(&self, stopped: &Stopped) -> Result<(), Error> {
+        if self.session.agents.is_none() {
+            return Ok(());
+        }
+        let registers = stopped.registers()?;
+        match self.program_address(stopped.tid(), registers.rip) {
+            Some(rip) => stopped.set_registers(&Registers { rip, ..registers }),
+            None => Ok(()),
+        }
+    }
+
+    /// Follower: runs on until it is where the leader is (no records are unread, and it is not in its agent), and
+    /// `signal` is about to be delivered to it.
+    fn where_the_leader_is(&mut self, tid: i32, signal: i32) -> Result<Stopped, Error> {
+        loop {
+            let tgid = self.task(tid)?.tgid;
+            kill_thread(tgid, tid, signal)?;
+            let stopped = self.until_signal(tid, signal)?;
+            let in_agent = self.in_agent(stopped.registers()?.rip).is_some();
+            let variant = self.variant;
+            let Some(ring) = self.task(tid)?.ring.clone() else { return Ok(stopped) };
+            let unread = ring.cursor(variant).number != ring.cursor(0).number;
+            if !in_agent && !unread {
+                self.attend(tid);
+                return Ok(stopped);
+            }
+            if in_agent && !unread {
+                ring.notices.attention[variant].store(1, Ordering::SeqCst);
+                ring.announce();
+            }
+            stopped.resume(Resume::Continue, 0)?;
+            std::thread::sleep(Duration::from_micros(200));
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use stretto_tracee::{Registers, SignalInfo, Stopped};
 
+use crate::agent::ring_unsafe::RingMemory;
 use crate::layout::mm::Mm;
 use crate::result::{ImageInfo, LeaderResult};
 use crate::taskset::{Arrival, CallArrival, TaskSet};
@@ -89,6 +90,12 @@ pub struct Task {
     pub exec: Exec,
     /// Leader: it has called sched_setaffinity, or its parent had.
     pub chose_cpus: bool,
+    /// Address of the agent's context of this thread, 0 if there is no agent.
+    pub context: u64,
+    /// Its gs base is still its parent's.
+    pub new_context: bool,
+    /// The ring that is mapped for it.
+    pub ring: Option<Arc<RingMemory>>,
 }
 
 impl Task {
@@ -111,6 +118,9 @@ impl Task {
             birth: Birth::default(),
             exec: Exec::default(),
             chose_cpus: false,
+            context: 0,
+            new_context: false,
+            ring: None,
         }
     }
 

@@ -84,6 +84,10 @@ impl Tracer<'_> {
         if let (Some(tid), true) = (running, turns.holders.is_empty()) {
             turns.holders.push((tid, Instant::now()));
         }
+        // What runs beside each other in the leader must not do so in followers: their calls are the monitor's.
+        let threads: Vec<i32> =
+            self.tasks.values().filter(|task| task.set.process == process).map(|task| task.tid).collect();
+        threads.into_iter().for_each(|tid| self.attend(tid));
     }
 
     /// Whether threads of the process of `tid` take turns.

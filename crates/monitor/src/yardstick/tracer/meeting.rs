@@ -4,8 +4,6 @@ use std::io;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::BLOCK;
-
 /// Looks at a number before giving the CPU away: about what a stop of the other variant takes.
 const SPINS: u32 = 10_000;
 
@@ -23,7 +21,7 @@ pub struct Meeting {
     published: Number,
     result: Number,
     /// The leader's data, for followers to compare with or to take over.
-    pub data: RwLock<[u8; BLOCK]>,
+    pub data: RwLock<Vec<u8>>,
     failed: AtomicBool,
     spins: u32,
 }
@@ -46,12 +44,12 @@ impl Presence<'_> {
 }
 
 impl Meeting {
-    pub fn new(variants: usize) -> Self {
+    pub fn new(variants: usize, bytes: usize) -> Self {
         Self {
             arrived: std::iter::repeat_with(Number::default).take(variants).collect(),
             published: Number::default(),
             result: Number::default(),
-            data: RwLock::new([0; BLOCK]),
+            data: RwLock::new(vec![0; bytes]),
             failed: AtomicBool::new(false),
             // On a CPU that variants share, spinning keeps the other from arriving.
             spins: if variants > crate::spawn_unsafe::cpus().len() { 0 } else { SPINS },

@@ -5,9 +5,10 @@ use std::sync::PoisonError;
 
 use stretto_tracee::{Error, Event, Registers, Remote, Resume, Stop, Stopped, seize, wait_for};
 
+use super::super::Kind;
+use super::super::fork_unsafe::Child;
+use super::Work;
 use super::meeting::Meeting;
-use super::variant_unsafe::Child;
-use super::{BLOCK, Kind, Work};
 
 /// What one tracer thread knows.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct Tracer<'a> {
     pub index: usize,
     pub kind: Kind,
     pub work: Work,
+    /// Room for what a follower writes.
+    pub own: Vec<u8>,
 }
 
 fn other(error: Error) -> io::Error {
@@ -25,7 +28,7 @@ fn other(error: Error) -> io::Error {
 
 impl Tracer<'_> {
     /// Traces `child` to its end; `go` lets it start.
-    pub fn run(&self, child: &Child, go: impl FnOnce()) -> io::Result<()> {
+    pub fn run(&mut self, child: &Child, go: impl FnOnce()) -> io::Result<()> {
         seize(child.pid()).map_err(other)?;
         go();
         let memory = Remote::new(child.pid());
@@ -66,7 +69,7 @@ impl Tracer<'_> {
     }
 
     fn lead(&self, stopped: Stopped, registers: &Registers, memory: Remote, call: u64) -> io::Result<()> {
-        if self.kind == Kind::Write {
+        if self.kind.writes() {
             self.fetch(memory, registers)?;
         }
         self.meeting.arrive(0, call);
@@ -78,26 +81,32 @@ impl Tracer<'_> {
             return Err(io::Error::other(format!("the call did not return: {event:?}")));
         }
         let result = stopped.registers().map_err(other)?.rax;
-        if self.kind == Kind::Read {
+        if self.kind.reads() {
             self.fetch(memory, registers)?;
         }
         self.meeting.publish(call, result);
         stopped.resume(Resume::Continue, 0).map_err(other)
     }
 
-    fn follow(&self, stopped: Stopped, registers: &Registers, memory: Remote, call: u64) -> io::Result<()> {
-        let mut own = [0; BLOCK];
-        if self.kind == Kind::Write && memory.read(registers.rsi, &mut own) != BLOCK {
+    fn follow(
+        &mut self,
+        stopped: Stopped,
+        registers: &Registers,
+        memory: Remote,
+        call: u64,
+    ) -> io::Result<()> {
+        let bytes = self.kind.bytes();
+        if self.kind.writes() && memory.read(registers.rsi, &mut self.own) != bytes {
             return Err(io::Error::other("a variant's buffer can't be read"));
         }
         self.meeting.wait_for_leader(call)?;
         let data = || self.meeting.data.read().unwrap_or_else(PoisonError::into_inner);
-        if self.kind == Kind::Write && *data() != own {
+        if self.kind.writes() && *data() != self.own {
             return Err(io::Error::other("the variants write different data"));
         }
         self.meeting.arrive(self.index, call);
         let result = self.meeting.wait_for_result(call)?;
-        if self.kind == Kind::Read && memory.write(registers.rsi, &*data()) != BLOCK {
+        if self.kind.reads() && memory.write(registers.rsi, &data()) != bytes {
             return Err(io::Error::other("a variant's buffer can't be written"));
         }
         // -1 is no system call: the kernel skips it and leaves rax as it is (Documentation/userspace-api/
@@ -110,7 +119,7 @@ impl Tracer<'_> {
     /// Takes the leader's buffer.
     fn fetch(&self, memory: Remote, registers: &Registers) -> io::Result<()> {
         let mut data = self.meeting.data.write().unwrap_or_else(PoisonError::into_inner);
-        if memory.read(registers.rsi, &mut data[..]) != BLOCK {
+        if memory.read(registers.rsi, &mut data) != self.kind.bytes() {
             return Err(io::Error::other("the leader's buffer can't be read"));
         }
         Ok(())

@@ -1,0 +1,130 @@
+//! What the agent finds at the gs base of its thread, and behind its own text.
+//!
+//! The monitor fills both in; the offsets below are written in assembly in the agent's entry and in every stub.
+
+use core::sync::atomic::{AtomicU32, AtomicU64};
+
+/// One thread's place in a variant: this record, and the agent's stack above it.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct Context {
+    /// Its own address.
+    pub this: u64,
+    /// The agent's entry: stubs jump to `gs:[8]`.
+    pub entry: u64,
+    /// Where the agent's stack begins, growing down.
+    pub stack: u64,
+    /// The stub that the thread came through; where it goes on.
+    pub link: AtomicU64,
+    /// The thread's ring; 0: none yet, so every call goes to the monitor. The monitor sets it.
+    pub ring: AtomicU64,
+    /// Address of the [`Plan`].
+    pub plan: u64,
+    /// Result of the call that a pseudo call is about.
+    pub result: AtomicU64,
+}
+
+/// Bytes from one context to the next: the record in the first page, the stack in the others.
+pub const SLOT: u64 = 32 << 10;
+/// Contexts of a variant's process that the monitor maps at once.
+pub const SLOTS: u64 = 32;
+
+impl Context {
+    /// A context at `this`, as it lies in memory.
+    #[must_use]
+    pub fn bytes(this: u64, entry: u64, plan: u64) -> [u8; core::mem::size_of::<Self>()] {
+        let words = [this, entry, this + SLOT, 0, 0, plan, 0];
+        let mut bytes = [0; core::mem::size_of::<Self>()];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+}
+
+/// Offset of [`Context::ring`].
+pub const RING: u64 = 32;
+/// Offset of [`Context::result`].
+pub const RESULT: u64 = 48;
+
+/// The program's registers as the agent's entry pushes them, at the top of its stack.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Frame {
+    pub flags: u64,
+    pub r15: u64,
+    pub r14: u64,
+    pub r13: u64,
+    pub r12: u64,
+    pub r10: u64,
+    pub r9: u64,
+    pub r8: u64,
+    pub rdi: u64,
+    pub rsi: u64,
+    pub rbp: u64,
+    pub rbx: u64,
+    pub rdx: u64,
+    /// The number of the call; then its result.
+    pub rax: u64,
+    pub rsp: u64,
+}
+
+/// Size of [`Frame`], which ends where the stack begins.
+pub const FRAME: u64 = 15 * 8;
+
+/// What the agent of one variant needs to know; stands in sealed memory behind its text.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct Plan {
+    /// Address and length of the table of descriptions.
+    pub table: u64,
+    pub table_length: u64,
+    /// Address and length of the policy, see [`crate::policy`].
+    pub policy: u64,
+    pub policy_length: u64,
+    /// Stands in the first argument register that a call from the gate does not use.
+    pub secret: u64,
+    /// Which variant this is; 0 leads.
+    pub variant: u32,
+    /// How often a waiting variant looks before it sleeps.
+    pub looks: u32,
+    /// Stays 0: the word that the gate looks at when no signal matters.
+    pub never: AtomicU32,
+    pub reserved: u32,
+}
+
+impl Plan {
+    /// Its bytes, as they lie in memory.
+    #[must_use]
+    pub fn bytes(&self) -> [u8; core::mem::size_of::<Self>()] {
+        let words = [
+            self.table,
+            self.table_length,
+            self.policy,
+            self.policy_length,
+            self.secret,
+            u64::from(self.variant) | u64::from(self.looks) << 32,
+            0,
+        ];
+        let mut bytes = [0; core::mem::size_of::<Self>()];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+}
+
+/// The pseudo call by which the agent tells the monitor that a signal is due behind a call that it has finished.
+/// No system call of Linux has this number.
+pub const SIGNAL_POINT: u64 = 0x5354;
+/// The pseudo call by which the agent asks the monitor to hand out the outputs of a call that has been carried out.
+pub const OUTPUTS_POINT: u64 = 0x5355;
+
+const _: () = {
+    assert!(core::mem::offset_of!(Context, entry) == 8);
+    assert!(core::mem::offset_of!(Context, stack) == 16);
+    assert!(core::mem::offset_of!(Context, link) == 24);
+    assert!(core::mem::offset_of!(Context, ring) as u64 == RING);
+    assert!(core::mem::offset_of!(Context, result) as u64 == RESULT);
+    assert!(core::mem::size_of::<Frame>() as u64 == FRAME);
+};

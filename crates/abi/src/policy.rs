@@ -1,0 +1,23 @@
+//! Where a call is checked: one byte for every row of the table, as `python/stretto/policy.py` writes it.
+
+/// Where a call is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mode {
+    /// All variants stop in the monitor.
+    Monitored = 0,
+    /// In the process; the leader executes when every follower has agreed.
+    Lockstep = 1,
+    /// In the process; the leader executes at once.
+    Ahead = 2,
+}
+
+/// The mode of a row; what the policy does not speak of is monitored.
+#[must_use]
+pub fn mode(policy: &[u8], row: u32) -> Mode {
+    match policy.get(row as usize) {
+        Some(1) => Mode::Lockstep,
+        Some(2) => Mode::Ahead,
+        _ => Mode::Monitored,
+    }
+}

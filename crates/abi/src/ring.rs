@@ -1,0 +1,362 @@
+//! The ring of one set of corresponding threads: the leader's records, the followers' answers, the monitor's notices.
+//!
+//! Every page has one writer. The monitor writes [`Notices`], each variant its own [`Post`], the leader the records;
+//! everybody else maps them for reading only. What is read is clamped: a variant that has been taken over may write
+//! anything into what it may write.
+//!
+//! ```text
+//! record  word 0  tag (low half: number of the record and its phase), epoch (high half)
+//!         word 1  nr (low half), flags, 0, lines back to the record before it (16 bits)
+//!         word 2  bytes of inputs (low half), bytes of outputs (high half)
+//!         word 3  result
+//!         word 4- inputs, as `semantics::gather` writes them; outputs, as `semantics::collect` does; six arguments
+//! ```
+//!
+//! **Numbers.** Records are numbered; a tag names number and phase, so that what stood there a round ago is never
+//! taken for news: the leader clears the next record's tag before it publishes a record's end.
+//!
+//! **Epochs.** A call that stops in the monitor is no record. `Notices::slow` counts such stops of each variant. A
+//! follower whose leader has one more than itself, and no record left to read, goes to the monitor too; a leader that
+//! sees a follower there takes its record back ([`Phase::Cancelled`]) and follows.
+
+#[cfg(not(loom))]
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// The greatest number of variants.
+pub const MAX_VARIANTS: usize = 8;
+/// Bytes of records.
+pub const DATA: usize = 1 << 20;
+/// The greatest record; a call with more is the monitor's.
+pub const ROOM: usize = (256 << 10) + 1024;
+/// Records begin at multiples of this: a cache line.
+const LINE: u64 = 64;
+/// Words of a record's head.
+const HEAD: usize = 4;
+
+/// What the monitor tells a set. Written by the monitor only.
+#[derive(Debug, Default)]
+#[repr(C, align(4096))]
+pub struct Notices {
+    /// Counts everything that happens to the words below; who sleeps is woken through it.
+    pub news: AtomicU32,
+    /// By variant; not 0: its next call goes to the monitor, also one that waits now.
+    pub attention: [AtomicU32; MAX_VARIANTS],
+    /// Bit per variant that takes part.
+    pub active: AtomicU32,
+    /// Bit per variant that has mapped the ring.
+    pub attached: AtomicU32,
+    /// Stops in the monitor, by variant.
+    pub slow: [AtomicU32; MAX_VARIANTS],
+}
+
+/// What one variant tells the others.
+#[derive(Debug, Default)]
+#[repr(C, align(4096))]
+pub struct Post {
+    /// Follower: records that it has agreed to.
+    pub agreed: AtomicU32,
+    /// Records that it is done with.
+    pub done: AtomicU32,
+    /// Where the next record begins, in bytes since the beginning.
+    pub at: AtomicU64,
+    /// Bytes from the beginning of the last record to `at`; only the leader's matters.
+    pub before: AtomicU32,
+    /// It sleeps, or is about to.
+    pub sleeping: AtomicU32,
+    /// Calls that it has made in the process.
+    pub calls: AtomicU64,
+}
+
+/// The ring as it lies in memory; `WORDS` of records.
+#[derive(Debug)]
+#[repr(C, align(4096))]
+pub struct Shared<const WORDS: usize> {
+    pub notices: Notices,
+    pub posts: [Post; MAX_VARIANTS],
+    pub data: [AtomicU64; WORDS],
+}
+
+/// The ring in use.
+pub type Ring = Shared<{ DATA / 8 }>;
+
+/// Where the next record begins, and its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    pub number: u32,
+    pub at: u64,
+}
+
+/// How far a record has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Inputs are there.
+    Published,
+    /// Outputs are there.
+    Done,
+    /// The leader has gone to the monitor with this call.
+    Cancelled,
+}
+
+/// The monitor hands out the outputs.
+pub const BY_MONITOR: u8 = 1;
+/// A signal is due behind the call.
+pub const THEN_SIGNAL: u8 = 2;
+/// The leader did not wait for the followers.
+pub const AHEAD: u8 = 4;
+
+/// The head of a record, clamped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub phase: Phase,
+    pub epoch: u32,
+    pub nr: u32,
+    pub flags: u8,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub result: i64,
+}
+
+/// The tag of a record: its number, and its phase in the two lowest bits. Never 0.
+#[must_use]
+pub fn tag(number: u32, phase: Phase) -> u32 {
+    let phase = match phase {
+        Phase::Published => 1,
+        Phase::Done => 2,
+        Phase::Cancelled => 3,
+    };
+    number << 2 | phase
+}
+
+fn word(low: u32, high: u32) -> u64 {
+    u64::from(low) | u64::from(high) << 32
+}
+
+#[allow(clippy::cast_possible_truncation)] // halves are what is wanted
+fn halves(word: u64) -> (u32, u32) {
+    (word as u32, (word >> 32) as u32)
+}
+
+fn padded(bytes: usize) -> usize {
+    (bytes + 7) & !7
+}
+
+/// Whether `count` is ahead of `other` (both wrap).
+#[must_use]
+pub fn beyond(count: u32, other: u32) -> bool {
+    count.wrapping_sub(other).cast_signed() > 0
+}
+
+impl Head {
+    /// Byte offset of the outputs in the payload.
+    #[must_use]
+    pub fn outputs_at(&self) -> usize {
+        padded(self.inputs)
+    }
+
+    /// Byte offset of the arguments in the payload.
+    #[must_use]
+    pub fn arguments_at(&self) -> usize {
+        padded(self.inputs) + padded(self.outputs)
+    }
+
+    /// Bytes of the record.
+    fn length(&self) -> u64 {
+        if self.phase == Phase::Cancelled {
+            return LINE;
+        }
+        let bytes = (8 * HEAD + self.arguments_at() + 48) as u64;
+        bytes.div_ceil(LINE) * LINE
+    }
+}
+
+impl<const WORDS: usize> Default for Shared<WORDS> {
+    /// An empty ring, as zeroed memory is one.
+    fn default() -> Self {
+        Self {
+            notices: Notices::default(),
+            posts: Default::default(),
+            data: core::array::from_fn(|_| AtomicU64::default()),
+        }
+    }
+}
+
+impl<const WORDS: usize> Shared<WORDS> {
+    /// A power of two, so that places stay right when offsets wrap; enough for four of the smallest records.
+    const BYTES: u64 = {
+        assert!(WORDS.is_power_of_two() && WORDS >= 128);
+        8 * WORDS as u64
+    };
+    /// The greatest record: all of `ROOM` in the ring in use, less in small rings of tests.
+    pub const RECORD: u64 = if (ROOM as u64) < Self::BYTES / 4 { ROOM as u64 } else { Self::BYTES / 4 };
+    /// Bytes of inputs and outputs that a record may hold.
+    pub const PAYLOAD: usize = (Self::RECORD - 2 * LINE - 48) as usize;
+
+    /// Where `variant` stands, by its own account.
+    #[must_use]
+    pub fn cursor(&self, variant: usize) -> Cursor {
+        let post = &self.posts[variant % MAX_VARIANTS];
+        Cursor { number: post.done.load(Ordering::Relaxed), at: post.at.load(Ordering::Relaxed) }
+    }
+
+    /// Index of a record's first word. Always leaves room for the greatest record.
+    #[allow(clippy::cast_possible_truncation)] // below WORDS
+    fn index(cursor: Cursor) -> usize {
+        let at = cursor.at % Self::BYTES / LINE * LINE;
+        at.min(Self::BYTES - Self::RECORD) as usize / 8
+    }
+
+    /// Index of the first word of the payload of the record at `cursor`.
+    #[must_use]
+    pub fn payload(cursor: Cursor) -> usize {
+        Self::index(cursor) + HEAD
+    }
+
+    /// Where the record behind one of `length` bytes begins. None crosses the end of the ring.
+    fn after(cursor: Cursor, length: u64) -> Cursor {
+        let mut at = cursor.at.wrapping_add(length);
+        if at % Self::BYTES > Self::BYTES - Self::RECORD {
+            at = (at / Self::BYTES).wrapping_add(1).wrapping_mul(Self::BYTES);
+        }
+        Cursor { number: cursor.number.wrapping_add(1), at }
+    }
+
+    /// Where the record behind the one at `cursor` with this head begins.
+    fn behind(cursor: Cursor, head: &Head) -> Cursor {
+        Self::after(cursor, head.length().min(Self::RECORD))
+    }
+
+    /// The word that tells a record's phase; its low half is the tag.
+    #[must_use]
+    pub fn tag_word(&self, cursor: Cursor) -> &AtomicU64 {
+        &self.data[Self::index(cursor)]
+    }
+
+    /// Whether none of `followers` (bits) still reads where the record at `cursor` may come to lie, or the tag behind
+    /// it, which its end clears: that may stand beyond the gap at the end of the ring.
+    #[must_use]
+    pub fn has_room(&self, cursor: Cursor, followers: u32) -> bool {
+        let end = Self::after(cursor, Self::RECORD).at.wrapping_add(LINE);
+        (1..MAX_VARIANTS).filter(|&variant| followers & 1 << variant != 0).all(|variant| {
+            let read = self.posts[variant].at.load(Ordering::Acquire);
+            end.wrapping_sub(read) <= Self::BYTES
+        })
+    }
+
+    /// Leader: writes the head of a record whose inputs are there.
+    pub fn describe(&self, cursor: Cursor, nr: u32, flags: u8, inputs: usize) {
+        let at = Self::index(cursor);
+        let before = self.posts[0].before.load(Ordering::Relaxed) / LINE as u32;
+        self.data[at + 1].store(word(nr, u32::from(flags) | before << 16), Ordering::Relaxed);
+        #[allow(clippy::cast_possible_truncation)] // below ROOM
+        self.data[at + 2].store(word(inputs as u32, 0), Ordering::Relaxed);
+    }
+
+    /// Leader: lets followers look at the inputs.
+    pub fn publish(&self, cursor: Cursor, epoch: u32) {
+        self.tag_word(cursor).swap(word(tag(cursor.number, Phase::Published), epoch), Ordering::SeqCst);
+    }
+
+    /// Whether `follower` has agreed to the record at `cursor`.
+    #[must_use]
+    pub fn has_agreed(&self, cursor: Cursor, follower: usize) -> bool {
+        self.posts[follower % MAX_VARIANTS].agreed.load(Ordering::Acquire) == cursor.number.wrapping_add(1)
+    }
+
+    /// Leader: lets followers take over the result and the outputs, which are there; `flags` are added.
+    #[allow(clippy::cast_sign_loss)] // the word holds the same bits
+    pub fn finish(&self, cursor: Cursor, epoch: u32, result: i64, outputs: usize, flags: u8) {
+        let at = Self::index(cursor);
+        let (nr, rest) = halves(self.data[at + 1].load(Ordering::Relaxed));
+        let (inputs, _) = halves(self.data[at + 2].load(Ordering::Relaxed));
+        self.data[at + 1].store(word(nr, rest | u32::from(flags)), Ordering::Relaxed);
+        #[allow(clippy::cast_possible_truncation)] // below ROOM
+        self.data[at + 2].store(word(inputs, outputs as u32), Ordering::Relaxed);
+        self.data[at + 3].store(result as u64, Ordering::Relaxed);
+        self.end(cursor, epoch, Phase::Done, inputs as usize, outputs);
+    }
+
+    /// Leader: takes a published record back.
+    pub fn cancel(&self, cursor: Cursor, epoch: u32) {
+        self.end(cursor, epoch, Phase::Cancelled, 0, 0);
+    }
+
+    fn end(&self, cursor: Cursor, epoch: u32, phase: Phase, inputs: usize, outputs: usize) {
+        let head = Head { phase, epoch, nr: 0, flags: 0, inputs, outputs, result: 0 };
+        let next = Self::behind(cursor, &head);
+        self.tag_word(next).store(0, Ordering::Relaxed);
+        let own = &self.posts[0];
+        #[allow(clippy::cast_possible_truncation)] // at most two records
+        own.before.store(next.at.wrapping_sub(cursor.at) as u32, Ordering::Relaxed);
+        own.at.store(next.at, Ordering::Relaxed);
+        own.done.store(next.number, Ordering::Release);
+        self.tag_word(cursor).swap(word(tag(cursor.number, phase), epoch), Ordering::SeqCst);
+    }
+
+    /// Follower: the record at `cursor`, as far as it has got; `None`: it has not been published, or makes no sense.
+    #[must_use]
+    pub fn look(&self, cursor: Cursor) -> Option<Head> {
+        let (seen, epoch) = halves(self.tag_word(cursor).load(Ordering::Acquire));
+        let phase = [Phase::Published, Phase::Done, Phase::Cancelled]
+            .into_iter()
+            .find(|&phase| seen == tag(cursor.number, phase))?;
+        self.head(cursor, phase, epoch)
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // bytes are what is wanted
+    fn head(&self, cursor: Cursor, phase: Phase, epoch: u32) -> Option<Head> {
+        let at = Self::index(cursor);
+        let load = |word: usize| self.data[at + word].load(Ordering::Relaxed);
+        let (nr, rest) = halves(load(1));
+        let (inputs, outputs) = halves(load(2));
+        let (inputs, outputs) = (inputs as usize, outputs as usize);
+        if phase == Phase::Cancelled {
+            return Some(Head { phase, epoch, nr, flags: 0, inputs: 0, outputs: 0, result: 0 });
+        }
+        let outputs = if phase == Phase::Done { outputs } else { 0 };
+        let whole = inputs.checked_add(outputs).is_some_and(|bytes| bytes <= Self::PAYLOAD);
+        let result = load(3).cast_signed();
+        whole.then_some(Head { phase, epoch, nr, flags: rest as u8, inputs, outputs, result })
+    }
+
+    /// Follower: agrees to the record at `cursor`.
+    pub fn agree(&self, variant: usize, cursor: Cursor) {
+        let own = &self.posts[variant % MAX_VARIANTS];
+        own.agreed.swap(cursor.number.wrapping_add(1), Ordering::SeqCst);
+    }
+
+    /// Follower: is done with the record at `cursor`.
+    pub fn consume(&self, variant: usize, cursor: Cursor, head: &Head) {
+        let next = Self::behind(cursor, head);
+        let own = &self.posts[variant % MAX_VARIANTS];
+        own.agreed.store(next.number, Ordering::Relaxed);
+        own.done.store(next.number, Ordering::Relaxed);
+        own.at.store(next.at, Ordering::SeqCst);
+    }
+
+    /// The last records before `cursor`, newest first: for reports. `cursor` is the leader's, or that of a record.
+    pub fn backwards(&self, cursor: Cursor) -> impl Iterator<Item = (Cursor, Head)> + '_ {
+        let mut next = cursor;
+        core::iter::from_fn(move || {
+            let at = next.at.checked_sub(self.back(next))?;
+            let here = Cursor { number: next.number.wrapping_sub(1), at };
+            // Whatever is further back than a round has been written over.
+            let head = self.look(here).filter(|_| cursor.at - at < Self::BYTES)?;
+            if Self::behind(here, &head) != next {
+                return None;
+            }
+            next = here;
+            Some((here, head))
+        })
+    }
+
+    /// Bytes back from `cursor` to the record before it.
+    fn back(&self, cursor: Cursor) -> u64 {
+        if self.look(cursor).is_none() {
+            return self.posts[0].before.load(Ordering::Relaxed).into();
+        }
+        let (_, rest) = halves(self.data[Self::index(cursor) + 1].load(Ordering::Relaxed));
+        u64::from(rest >> 16) * LINE
+    }
+}

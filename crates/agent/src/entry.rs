@@ -1,0 +1,96 @@
+//! What to do with a call that a stub brings.
+
+use core::sync::atomic::Ordering;
+
+use stretto_abi::context::{Context, Frame, Plan};
+use stretto_abi::policy::{Mode, mode};
+use stretto_abi::ring::Ring;
+use stretto_abi::table::{CallRow, Table};
+use stretto_semantics::{Lookup, lookup};
+
+use crate::machine_unsafe::{Local, bytes};
+use crate::wait::Seat;
+use crate::{follower, leader};
+
+/// How a thread leaves the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// To the stub's traced `syscall`, with the program's registers.
+    Monitor,
+    /// Behind the call, which has been made.
+    Done,
+}
+
+impl Exit {
+    /// Bytes from the stub's traced `syscall` to where the thread goes on (`stretto-patcher`, layout of stubs).
+    #[must_use]
+    pub fn link(self) -> u64 {
+        match self {
+            Self::Monitor => 0,
+            Self::Done => 12,
+        }
+    }
+}
+
+/// A call on its way through the agent.
+#[derive(Debug)]
+pub struct Call<'c> {
+    pub table: Table<'c>,
+    pub row: CallRow,
+    pub mode: Mode,
+    pub nr: u64,
+    pub args: [u64; 6],
+    pub context: &'c Context,
+    pub plan: &'c Plan,
+}
+
+/// The arguments of the call in `frame`, in order.
+fn arguments(frame: &Frame) -> [u64; 6] {
+    [frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9]
+}
+
+/// Makes the call in `frame` for this variant, or sends the thread to the monitor with it.
+pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, ring: &Ring) -> Exit {
+    let Ok(table) = Table::new(bytes(plan.table, plan.table_length)) else {
+        return Exit::Monitor;
+    };
+    let policy = bytes(plan.policy, plan.policy_length);
+    // The kernel looks at 32 bits (arch/x86/entry/syscall_64.c).
+    let nr = frame.rax & 0xffff_ffff;
+    let args = arguments(frame);
+    let Lookup::Known(row) = lookup(&table, nr, &args, &mut Local::default()) else {
+        return Exit::Monitor;
+    };
+    let mode = mode(policy, row.row);
+    if mode == Mode::Monitored {
+        return Exit::Monitor;
+    }
+    let call = Call { table, row, mode, nr, args, context, plan };
+    let seat = Seat { ring, plan };
+    let outcome = if plan.variant == 0 { leader::make(&call, &seat) } else { follower::make(&call, &seat) };
+    match outcome {
+        Outcome::Result(result) => {
+            let own = &ring.posts[seat.variant()];
+            own.calls.store(own.calls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            frame.rax = result.cast_unsigned();
+            Exit::Done
+        }
+        Outcome::Monitor => Exit::Monitor,
+        Outcome::Point(number, result) => {
+            context.result.store(result.cast_unsigned(), Ordering::Relaxed);
+            frame.rax = number;
+            Exit::Monitor
+        }
+    }
+}
+
+/// How the leader's or a follower's half of a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The call has been made.
+    Result(i64),
+    /// Nothing has happened; the monitor makes the call.
+    Monitor,
+    /// The call has been made; the pseudo call says what is left to the monitor.
+    Point(u64, i64),
+}

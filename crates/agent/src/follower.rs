@@ -1,0 +1,103 @@
+//! A follower's half of a call: wait for the leader's, compare, agree, take over.
+
+use core::sync::atomic::Ordering;
+
+use stretto_abi::context::SIGNAL_POINT;
+use stretto_abi::ring::{AHEAD, BY_MONITOR, Cursor, Head, Phase, THEN_SIGNAL};
+use stretto_semantics::{Identity, apply, gather};
+
+use crate::entry::{Call, Outcome};
+use crate::machine_unsafe::Local;
+use crate::sinks_unsafe::{Comparer, payload};
+use crate::wait::{Seat, low_half};
+
+/// Takes the leader's call over.
+pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
+    let ring = seat.ring;
+    let own = seat.variant();
+    let epoch = seat.slow(own);
+    let Some((cursor, head)) = next_record(seat, epoch) else {
+        return Outcome::Monitor;
+    };
+    // The monitor finds out who asks for what: disagreement needs no other alarm.
+    if u64::from(head.nr) != call.nr || !same_inputs(call, seat, cursor, &head) {
+        return Outcome::Monitor;
+    }
+    let head = if head.phase == Phase::Published {
+        ring.agree(own, cursor);
+        seat.wake(1, core::ptr::from_ref(&ring.posts[own].agreed) as u64);
+        let tag = ring.tag_word(cursor);
+        #[allow(clippy::cast_possible_truncation)] // the half that is the tag
+        let value = || tag.load(Ordering::SeqCst) as u32;
+        seat.until(low_half(tag), value, || ended(seat, cursor))
+    } else {
+        head
+    };
+    if head.phase == Phase::Cancelled || head.flags & BY_MONITOR != 0 {
+        ring.consume(own, cursor, &head);
+        return Outcome::Monitor;
+    }
+    let outputs = payload(ring, cursor, head.outputs_at(), head.outputs);
+    let mut memory = Local::default();
+    let applied =
+        apply(&call.table, &call.row, &call.args, head.result, &mut memory, &Identity, outputs);
+    if applied.is_err() {
+        // The record stays, for the monitor to see what there is no room for.
+        return Outcome::Monitor;
+    }
+    ring.consume(own, cursor, &head);
+    if head.flags & AHEAD != 0 {
+        seat.wake(1, low_half(&ring.posts[own].at));
+    }
+    if head.flags & THEN_SIGNAL != 0 {
+        return Outcome::Point(SIGNAL_POINT, head.result);
+    }
+    Outcome::Result(head.result)
+}
+
+/// Waits for the leader's next record. `None`: the call is the monitor's.
+fn next_record(seat: &Seat<'_>, epoch: u32) -> Option<(Cursor, Head)> {
+    let ring = seat.ring;
+    let own = seat.variant();
+    loop {
+        let cursor = ring.cursor(own);
+        let tag = ring.tag_word(cursor);
+        let leave = || seat.attention().load(Ordering::Relaxed) != 0;
+        #[allow(clippy::cast_possible_truncation)] // the half that is the tag
+        let found = seat.until(
+            low_half(tag),
+            || tag.load(Ordering::SeqCst) as u32,
+            || {
+                // In this order: the leader's records come before its stop.
+                let elsewhere = seat.slow(0) != epoch;
+                match ring.look(cursor) {
+                    Some(head) => Some(Some(head)),
+                    None if elsewhere || leave() => Some(None),
+                    None => None,
+                }
+            },
+        );
+        let head = found?;
+        match head.phase {
+            // Taken back in an earlier epoch, when this variant was in the monitor already.
+            Phase::Cancelled if head.epoch != epoch => ring.consume(own, cursor, &head),
+            Phase::Cancelled => {
+                ring.consume(own, cursor, &head);
+                return None;
+            }
+            _ if head.epoch != epoch => return None,
+            _ => return Some((cursor, head)),
+        }
+    }
+}
+
+fn ended(seat: &Seat<'_>, cursor: Cursor) -> Option<Head> {
+    seat.ring.look(cursor).filter(|head| head.phase != Phase::Published)
+}
+
+fn same_inputs(call: &Call<'_>, seat: &Seat<'_>, cursor: Cursor, head: &Head) -> bool {
+    let mut memory = Local::default();
+    let mut comparer = Comparer::new(seat.ring, cursor, head);
+    gather(&call.table, &call.row, &call.args, &mut memory, &Identity, &mut comparer);
+    comparer.equal()
+}

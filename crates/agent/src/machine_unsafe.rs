@@ -1,0 +1,173 @@
+//! The few things that need assembly: the gate, and memory of the program that may not be there.
+//!
+//! The monitor knows the labels. A thread that faults between two of them goes on at a third (`FIXUPS` in the
+//! monitor); a thread that a signal stops between `stretto_gate_check` and `stretto_gate_after` goes on at
+//! `stretto_gate_cancel`.
+
+use core::arch::global_asm;
+use core::sync::atomic::AtomicU32;
+
+use stretto_abi::context::{Context, Frame, Plan};
+use stretto_abi::ring::Ring;
+use stretto_semantics::Memory;
+
+use crate::entry::{Exit, dispatch};
+
+// gate(nr rdi, arguments rsi: *const [u64; 6], attention rdx: *const u32) -> rax
+global_asm!(
+    ".globl stretto_gate",
+    ".globl stretto_gate_check",
+    ".globl stretto_gate_after",
+    ".globl stretto_gate_cancel",
+    "stretto_gate:",
+    "push rbx",
+    "mov rax, rdi",
+    "mov rbx, rdx",
+    "mov rdi, [rsi]",
+    "mov rdx, [rsi + 16]",
+    "mov r10, [rsi + 24]",
+    "mov r8, [rsi + 32]",
+    "mov r9, [rsi + 40]",
+    "mov rsi, [rsi + 8]",
+    "stretto_gate_check:",
+    "cmp dword ptr [rbx], 0",
+    "jne stretto_gate_cancel",
+    "syscall",
+    "stretto_gate_after:",
+    "pop rbx",
+    "ret",
+    "stretto_gate_cancel:",
+    "mov rax, {cancelled}",
+    "pop rbx",
+    "ret",
+    cancelled = const CANCELLED,
+);
+
+// copy(to rdi, from rsi, length rdx) -> bytes not copied
+global_asm!(
+    ".globl stretto_copy",
+    ".globl stretto_copy_begin",
+    ".globl stretto_copy_end",
+    "stretto_copy:",
+    "mov rcx, rdx",
+    "stretto_copy_begin:",
+    "rep movsb",
+    "stretto_copy_end:",
+    "mov rax, rcx",
+    "ret",
+);
+
+// compare(program rdi, record rsi, length rdx) -> equal bytes before the first that can't be read, or -1
+global_asm!(
+    ".globl stretto_compare",
+    ".globl stretto_compare_wide",
+    ".globl stretto_compare_tail",
+    ".globl stretto_compare_byte",
+    ".globl stretto_compare_end",
+    "stretto_compare:",
+    "xor eax, eax",
+    "2: lea rcx, [rax + 32]",
+    "cmp rcx, rdx",
+    "ja stretto_compare_tail",
+    "stretto_compare_wide:",
+    "movdqu xmm0, [rdi + rax]",
+    "movdqu xmm1, [rdi + rax + 16]",
+    "movdqu xmm2, [rsi + rax]",
+    "movdqu xmm3, [rsi + rax + 16]",
+    "pcmpeqb xmm0, xmm2",
+    "pcmpeqb xmm1, xmm3",
+    "pand xmm0, xmm1",
+    "pmovmskb ecx, xmm0",
+    "cmp ecx, 0xffff",
+    "jne 3f",
+    "add rax, 32",
+    "jmp 2b",
+    "stretto_compare_tail:",
+    "cmp rax, rdx",
+    "jae stretto_compare_end",
+    "stretto_compare_byte:",
+    "mov cl, [rdi + rax]",
+    "cmp cl, [rsi + rax]",
+    "jne 3f",
+    "inc rax",
+    "jmp stretto_compare_tail",
+    "3: mov rax, -1",
+    "stretto_compare_end:",
+    "ret",
+);
+
+unsafe extern "C" {
+    fn stretto_gate(nr: u64, arguments: *const u64, attention: *const AtomicU32) -> i64;
+    fn stretto_copy(to: u64, from: u64, length: usize) -> usize;
+    fn stretto_compare(program: u64, record: *const u8, length: usize) -> i64;
+}
+
+/// What the gate gives when the call was not made because of a signal. No system call gives that.
+pub const CANCELLED: i64 = i64::MIN + 1;
+
+/// Makes a call that the filter lets pass, unless `attention` is not 0 by then.
+pub fn gate(nr: u64, arguments: &[u64; 6], attention: &AtomicU32) -> i64 {
+    // SAFETY: the filter admits only calls that the policy has in process; what they write, the program asked for.
+    unsafe { stretto_gate(nr, arguments.as_ptr(), attention) }
+}
+
+/// The program's memory. Addresses are the program's own and may be bad: the monitor ends a copy that faults.
+#[derive(Debug, Default)]
+pub struct Local {
+    /// Something could not be read or written.
+    pub faulted: bool,
+}
+
+impl Local {
+    fn copied(&mut self, length: usize, missing: usize) -> usize {
+        self.faulted |= missing != 0;
+        length - missing.min(length)
+    }
+}
+
+impl Memory for Local {
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> usize {
+        // SAFETY: writes to `buffer` only; a fault on the other side ends the copy.
+        let missing = unsafe { stretto_copy(buffer.as_mut_ptr() as u64, address, buffer.len()) };
+        self.copied(buffer.len(), missing)
+    }
+
+    fn compare(&mut self, address: u64, expected: &[u8]) -> Option<usize> {
+        // SAFETY: reads only; a fault on the program's side ends the comparison.
+        let equal = unsafe { stretto_compare(address, expected.as_ptr(), expected.len()) };
+        let equal = usize::try_from(equal).ok()?;
+        self.faulted |= equal < expected.len();
+        Some(equal)
+    }
+
+    fn write(&mut self, address: u64, data: &[u8]) -> usize {
+        // SAFETY: the program asked the kernel to write there; a fault ends the copy.
+        let missing = unsafe { stretto_copy(address, data.as_ptr() as u64, data.len()) };
+        self.copied(data.len(), missing)
+    }
+}
+
+/// Called by the entry with the program's registers; returns what is added to the stub's link.
+///
+/// # Safety
+/// `context` is the thread's, `frame` its registers on the agent's stack; the monitor has filled in the context.
+pub unsafe extern "C" fn enter(frame: *mut Frame, context: *const Context) -> u64 {
+    // SAFETY: see above; nobody else uses this thread's frame.
+    let (frame, context) = unsafe { (&mut *frame, &*context) };
+    let ring = context.ring.load(core::sync::atomic::Ordering::Relaxed);
+    if ring == 0 {
+        return Exit::Monitor.link();
+    }
+    // SAFETY: the monitor has mapped the ring there and the plan behind the agent's text.
+    let (ring, plan) = unsafe { (&*(ring as *const Ring), &*(context.plan as *const Plan)) };
+    dispatch(frame, context, plan, ring).link()
+}
+
+/// Bytes of the plan: the table and the policy.
+pub fn bytes(address: u64, length: u64) -> &'static [u8] {
+    #[allow(clippy::cast_possible_truncation)] // x86-64 only
+    // SAFETY: the monitor has put so many bytes there, in sealed memory that stays as long as the process.
+    unsafe {
+        core::slice::from_raw_parts(address as *const u8, length as usize)
+    }
+}

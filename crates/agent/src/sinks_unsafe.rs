@@ -1,0 +1,247 @@
+//! Where inputs and outputs go: into the record (leader), or against it (follower).
+
+use core::ptr::copy_nonoverlapping;
+use core::sync::atomic::AtomicU64;
+
+use stretto_abi::ring::{Cursor, Head, Ring};
+use stretto_semantics::{Before, Memory, OutSink, Part, Sink};
+
+/// Parts whose place is remembered; a call with more is the monitor's.
+pub const PARTS: usize = 40;
+/// Words whose value before the call is remembered.
+const WORDS: usize = 8;
+
+/// Writes a record's payload.
+#[derive(Debug)]
+pub struct Writer<'r> {
+    payload: &'r [AtomicU64],
+    pub length: usize,
+    /// It does not fit.
+    pub overflow: bool,
+    /// Argument, and where in the payload the part begins.
+    parts: [(u8, u32); PARTS],
+    count: usize,
+    before: [(u64, u8, [u8; 8]); WORDS],
+    remembered: usize,
+}
+
+impl<'r> Writer<'r> {
+    /// A writer for the record at `cursor`.
+    pub fn new(ring: &'r Ring, cursor: Cursor) -> Self {
+        let from = Ring::payload(cursor);
+        Self {
+            payload: ring.data.get(from..from + Ring::PAYLOAD / 8).unwrap_or(&[]),
+            length: 0,
+            overflow: false,
+            parts: [(0, 0); PARTS],
+            count: 0,
+            before: [(0, 0, [0; 8]); WORDS],
+            remembered: 0,
+        }
+    }
+
+    /// Address of byte `at` of the payload.
+    pub fn address(&self, at: usize) -> u64 {
+        self.payload.as_ptr() as u64 + at as u64
+    }
+
+    /// The word at byte `at` of the payload.
+    pub fn word(&self, at: usize) -> u64 {
+        let mut word = [0u8; 8];
+        for (byte, place) in word.iter_mut().zip(at..) {
+            // SAFETY: within the payload, or not looked at.
+            *byte = if place < self.length { unsafe { *self.payload.as_ptr().cast::<u8>().add(place) } } else { 0 };
+        }
+        u64::from_le_bytes(word)
+    }
+
+    /// Notes the arguments behind everything else, for reports. `at` is a byte offset.
+    pub fn arguments(&mut self, at: usize, args: &[u64; 6]) {
+        let first = at.div_ceil(8);
+        for (word, arg) in self.payload.get(first..).unwrap_or(&[]).iter().zip(args) {
+            word.store(*arg, core::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// Rounds up to a whole word.
+    pub fn pad(&mut self) {
+        self.length = (self.length + 7) & !7;
+    }
+
+    /// Where the memory that `argument` points at stands in the payload, part by part.
+    pub fn parts(&self, argument: u8) -> impl Iterator<Item = usize> + '_ {
+        let parts = self.parts.get(..self.count).unwrap_or(&[]);
+        parts.iter().filter(move |(of, _)| *of == argument).map(|(_, at)| *at as usize)
+    }
+
+    /// The next `length` bytes; `None` if there is no room for them.
+    fn take(&mut self, length: usize) -> Option<&mut [u8]> {
+        let end = self.length.checked_add(length).filter(|&end| end <= 8 * self.payload.len());
+        let Some(end) = end else {
+            self.overflow = true;
+            return None;
+        };
+        let start = core::mem::replace(&mut self.length, end);
+        // SAFETY: within the payload, which only the leader writes, and whose words are atomics, so interior mutable.
+        // Followers look at it only after the record is published, with acquire and release in between.
+        Some(unsafe {
+            core::slice::from_raw_parts_mut(self.payload.as_ptr().cast_mut().cast::<u8>().add(start), length)
+        })
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        if let Some(place) = self.take(bytes.len()) {
+            // SAFETY: `place` has the length of `bytes`, and they don't overlap: one is in the ring.
+            unsafe { copy_nonoverlapping(bytes.as_ptr(), place.as_mut_ptr(), bytes.len()) }
+        }
+    }
+
+    fn copy<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize {
+        self.take(length).map_or(length, |place| memory.read(address, place))
+    }
+}
+
+impl Sink for Writer<'_> {
+    fn part(&mut self, part: Part) {
+        if part.depth == 0 {
+            return;
+        }
+        match self.parts.get_mut(self.count) {
+            #[allow(clippy::cast_possible_truncation)] // below ROOM
+            Some(place) => *place = (part.argument, self.length as u32),
+            None => self.overflow = true,
+        }
+        self.count += 1;
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.put(bytes);
+    }
+
+    fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize {
+        self.copy(memory, address, length)
+    }
+
+    fn before(&mut self, address: u64, bytes: &[u8]) {
+        // Expressions look at integers only.
+        if bytes.len() > 8 {
+            return;
+        }
+        let mut word = [0; 8];
+        for (to, from) in word.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        match self.before.get_mut(self.remembered) {
+            #[allow(clippy::cast_possible_truncation)] // at most 8
+            Some(place) => *place = (address, bytes.len() as u8, word),
+            None => self.overflow = true,
+        }
+        self.remembered += 1;
+    }
+}
+
+/// Memory as it was before the call.
+#[derive(Clone, Copy, Debug)]
+pub struct Remembered([(u64, u8, [u8; 8]); WORDS]);
+
+impl Writer<'_> {
+    /// What has been remembered.
+    pub fn remembered(&self) -> Remembered {
+        Remembered(self.before)
+    }
+}
+
+impl Before for Remembered {
+    fn before(&self, address: u64, buffer: &mut [u8]) -> bool {
+        self.0.iter().any(|(at, length, word)| {
+            if *at != address || usize::from(*length) < buffer.len() {
+                return false;
+            }
+            for (to, from) in buffer.iter_mut().zip(word) {
+                *to = *from;
+            }
+            true
+        })
+    }
+}
+
+impl OutSink for Writer<'_> {
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.put(bytes);
+    }
+
+    fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) {
+        self.copy(memory, address, length);
+    }
+
+    fn descriptor(&mut self, _: i32) {
+        // Calls that receive descriptors are not made in the process.
+        self.overflow = true;
+    }
+}
+
+/// Bytes of a record's payload.
+pub fn payload(ring: &Ring, cursor: Cursor, from: usize, length: usize) -> &[u8] {
+    let start = Ring::payload(cursor) * 8 + from;
+    let whole = start.checked_add(length).is_some_and(|end| end <= 8 * ring.data.len());
+    if !whole {
+        return &[];
+    }
+    // SAFETY: within the records. The leader does not change a record before all followers are done with it; one that
+    // has been taken over may, and then what is read is arbitrary bytes, which is all that readers expect.
+    unsafe { core::slice::from_raw_parts(ring.data.as_ptr().cast::<u8>().add(start), length) }
+}
+
+/// Compares what is gathered with the inputs in a record.
+#[derive(Debug)]
+pub struct Comparer<'r> {
+    expected: &'r [u8],
+    at: usize,
+    differs: bool,
+}
+
+impl<'r> Comparer<'r> {
+    /// A comparer for the record with this head.
+    pub fn new(ring: &'r Ring, cursor: Cursor, head: &Head) -> Self {
+        Self { expected: payload(ring, cursor, 0, head.inputs), at: 0, differs: false }
+    }
+
+    /// Whether all was equal, and nothing is missing.
+    pub fn equal(&self) -> bool {
+        !self.differs && self.at == self.expected.len()
+    }
+
+    fn next(&mut self, length: usize) -> Option<&'r [u8]> {
+        let end = self.at.checked_add(length)?;
+        let part = self.expected.get(self.at..end);
+        self.differs |= part.is_none();
+        self.at = end.min(self.expected.len());
+        part
+    }
+}
+
+impl Sink for Comparer<'_> {
+    fn part(&mut self, _: Part) {}
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        let expected = self.next(bytes.len());
+        self.differs |= expected != Some(bytes);
+    }
+
+    fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize {
+        // Once it differs it does not matter what else there is.
+        if self.differs {
+            return length;
+        }
+        let Some(expected) = self.next(length) else { return length };
+        match memory.compare(address, expected) {
+            Some(got) => got,
+            None => {
+                self.differs = true;
+                length
+            }
+        }
+    }
+
+    fn before(&mut self, _: u64, _: &[u8]) {}
+}

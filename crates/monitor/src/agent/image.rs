@@ -1,0 +1,122 @@
+//! The agent of one variant: its code, its plan, the table and the policy, in sealed memory.
+
+use std::fs::File;
+use std::io;
+use std::sync::atomic::AtomicU32;
+
+use stretto_abi::context::Plan;
+
+use super::blob;
+use super::rules::{Rule, own};
+use super::sealed_unsafe::sealed;
+use crate::filter_unsafe::{Gate, Program};
+
+/// Where agents, contexts and rings lie: below everything that the kernel, the monitor and language runtimes choose
+/// (`layout::mm`), 512 GiB for each variant, so that no address is valid in two.
+const AREAS: u64 = 0x1000_0000_0000;
+const AREA: u64 = 0x0080_0000_0000;
+const PAGE: u64 = 4096;
+
+/// How often a waiting variant looks before it sleeps, when it has a CPU of its own: about as long as the wake-up
+/// across CPUs costs that it may save (25-90 us on a virtual machine, measured; a look takes 20 ns).
+const LOOKS: u32 = 2000;
+/// With more variants than CPUs somebody else needs this one.
+const LOOKS_CROWDED: u32 = 20;
+
+/// The agent of one variant.
+#[derive(Debug)]
+pub struct Image {
+    /// Sealed.
+    pub file: File,
+    /// Where it is mapped, in every process of the variant.
+    pub base: u64,
+    /// Bytes of text, in whole pages; the rest is only read.
+    pub text: u64,
+    /// Bytes in all, in whole pages.
+    pub length: u64,
+    /// Address of its plan.
+    pub plan: u64,
+    /// What the variant's filter is.
+    pub program: Program,
+    /// First address of the variant's area.
+    area: u64,
+}
+
+impl Image {
+    /// The agent of `variant`.
+    ///
+    /// # Errors
+    /// If there is no sealed memory.
+    pub fn new(
+        variant: usize,
+        table: &[u8],
+        policy: &[u8],
+        rules: &[Rule],
+        crowded: bool,
+        random: &mut dyn FnMut() -> u64,
+    ) -> io::Result<Self> {
+        let area = AREAS + variant as u64 * AREA;
+        let base = place(area, 1 << 30, random);
+        let mut bytes = blob::BYTES.to_vec();
+        for &(at, addend) in blob::RELOCATIONS {
+            let at = usize::try_from(at).unwrap_or(0);
+            bytes[at..at + 8].copy_from_slice(&base.wrapping_add_signed(addend).to_le_bytes());
+        }
+        let secret = random();
+        let plan_at = aligned(&mut bytes);
+        bytes.resize(plan_at + size_of::<Plan>(), 0);
+        let table_at = aligned(&mut bytes);
+        bytes.extend_from_slice(table);
+        let policy_at = aligned(&mut bytes);
+        bytes.extend_from_slice(policy);
+        let plan = Plan {
+            table: base + table_at as u64,
+            table_length: table.len() as u64,
+            policy: base + policy_at as u64,
+            policy_length: policy.len() as u64,
+            secret,
+            variant: u32::try_from(variant).unwrap_or(0),
+            looks: if crowded { LOOKS_CROWDED } else { LOOKS },
+            never: AtomicU32::new(0),
+            reserved: 0,
+        };
+        bytes[plan_at..plan_at + size_of::<Plan>()].copy_from_slice(&plan.bytes());
+        let length = bytes.len().next_multiple_of(4096);
+        bytes.resize(length, 0);
+        let mut allowed = own();
+        if variant == 0 {
+            allowed.extend_from_slice(rules);
+        }
+        let gate = Gate { after: base + blob::GATE_AFTER, secret };
+        Ok(Self {
+            file: sealed(c"stretto-agent", &bytes)?,
+            base,
+            text: blob::TEXT.next_multiple_of(PAGE),
+            length: length as u64,
+            plan: base + plan_at as u64,
+            program: Program::new(Some(&gate), &allowed),
+            area,
+        })
+    }
+
+    /// Where something of `length` bytes may be put: a random place in the variant's area.
+    pub fn place(&self, length: u64, random: &mut dyn FnMut() -> u64) -> u64 {
+        place(self.area, length, random)
+    }
+
+    /// Offset in the agent's text of an address; `None` if it lies elsewhere.
+    #[must_use]
+    pub fn offset(&self, address: u64) -> Option<u64> {
+        address.checked_sub(self.base).filter(|offset| *offset < blob::TEXT)
+    }
+}
+
+fn place(area: u64, length: u64, random: &mut dyn FnMut() -> u64) -> u64 {
+    area + random() % (AREA - length) / PAGE * PAGE
+}
+
+/// Pads to a cache line; returns the length.
+fn aligned(bytes: &mut Vec<u8>) -> usize {
+    bytes.resize(bytes.len().next_multiple_of(64), 0);
+    bytes.len()
+}

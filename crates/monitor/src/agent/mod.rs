@@ -1,0 +1,47 @@
+//! The monitor's side of the agent: what is put into every variant, and what its filter lets pass.
+
+pub mod blob;
+pub mod image;
+pub mod ring_unsafe;
+pub mod rules;
+mod sealed_unsafe;
+
+use stretto_abi::table::Table;
+
+use image::Image;
+
+/// The agents of a run, one image a variant.
+#[derive(Debug)]
+pub struct Agents {
+    images: Vec<Image>,
+    /// Visits of a `syscall` instruction before it is patched.
+    pub patch_after: u32,
+}
+
+impl Agents {
+    /// Composes the images. `random` gives a new random number each time.
+    ///
+    /// # Errors
+    /// If the kernel has no sealed memory left.
+    pub fn new(
+        table: &[u8],
+        policy: &[u8],
+        variants: usize,
+        crowded: bool,
+        patch_after: u32,
+        random: &mut dyn FnMut() -> u64,
+    ) -> std::io::Result<Self> {
+        let described = Table::new(table).map_err(|_| std::io::ErrorKind::InvalidData)?;
+        let (rules, policy) = rules::rules(&described, policy);
+        let images = (0..variants)
+            .map(|variant| Image::new(variant, table, &policy, &rules, crowded, random))
+            .collect::<std::io::Result<_>>()?;
+        Ok(Self { images, patch_after: patch_after.max(1) })
+    }
+
+    /// The image of `variant`.
+    #[must_use]
+    pub fn image(&self, variant: usize) -> &Image {
+        &self.images[variant]
+    }
+}

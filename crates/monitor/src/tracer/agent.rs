@@ -1,0 +1,242 @@
+//! The agent in this variant: mapped when a program begins, given a context for every thread and a ring for those
+//! that make calls often.
+
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use stretto_abi::context::{Context, RESULT, RING, SLOT, SLOTS};
+use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
+
+use super::Tracer;
+use crate::agent::image::Image;
+use crate::agent::ring_unsafe::{RingMemory, SIZE, writable};
+use crate::agent::{Agents, blob};
+use crate::layout::mm::Contexts;
+use crate::lock;
+use crate::signals_unsafe::random;
+use crate::taskset::TaskSet;
+
+const READ: u64 = libc::PROT_READ as u64;
+const WRITE: u64 = libc::PROT_WRITE as u64;
+const EXECUTE: u64 = libc::PROT_EXEC as u64;
+const SHARED: u64 = libc::MAP_SHARED as u64;
+const FIXED: u64 = libc::MAP_FIXED as u64;
+const FIXED_NOREPLACE: u64 = libc::MAP_FIXED_NOREPLACE as u64;
+/// Where in a context's page the monitor puts paths for its own calls; the record itself is much shorter.
+const SCRATCH: u64 = 2048;
+
+fn failed(answer: i64) -> bool {
+    (-4095..0).contains(&answer)
+}
+
+/// Opens a descriptor of the monitor's in the tracee, with the path written to `place`. `None`: that is not possible
+/// there (a changed root directory, other rights).
+fn open_ours(calls: &mut RemoteCalls, fd: i32, mode: i32, place: u64) -> Result<Option<u64>, Error> {
+    let path = format!("/proc/{}/fd/{fd}\0", std::process::id());
+    if Remote::new(calls.tid()).write(place, path.as_bytes()) != path.len() {
+        return Ok(None);
+    }
+    #[allow(clippy::cast_sign_loss)]
+    let flags = (mode | libc::O_CLOEXEC) as u64;
+    #[allow(clippy::cast_sign_loss)] // AT_FDCWD as the kernel reads it
+    let answer = calls.call(libc::SYS_openat, [libc::AT_FDCWD as u64, place, flags, 0, 0, 0])?;
+    Ok(u64::try_from(answer).ok())
+}
+
+impl<'s> Tracer<'s> {
+    /// The agent of this variant.
+    pub(super) fn image(&self) -> Option<&'s Image> {
+        let session: &'s crate::session::Session = self.session;
+        session.agents.as_ref().map(|agents: &Agents| agents.image(self.variant))
+    }
+
+    /// Offset in the agent's text of an address.
+    pub(super) fn in_agent(&self, rip: u64) -> Option<u64> {
+        self.image()?.offset(rip)
+    }
+
+    /// Maps the agent into a process that stands at the end of its exec. Where that is not possible, the program runs
+    /// without, and all its calls are the monitor's.
+    pub(super) fn install_agent(&mut self, stopped: Stopped) -> Result<Stopped, Error> {
+        let Some(image) = self.image() else { return Ok(stopped) };
+        let tid = stopped.tid();
+        let registers = stopped.registers()?;
+        let entry = registers.rip;
+        let original = stopped.peek(entry)?;
+        stopped.poke(entry, original & !0xffff | 0x050f)?;
+        let mut calls = RemoteCalls::with_instruction(stopped, &registers, entry + 2);
+        // The kernel maps more of a new stack than it uses (setup_arg_pages, fs/exec.c).
+        let mapped = map_agent(&mut calls, image, registers.rsp - 512);
+        self.defer_held(tid, &mut calls);
+        let stopped = calls.finish()?;
+        stopped.poke(entry, original)?;
+        let mut registers = Registers { orig_rax: u64::MAX, rax: 0, ..registers };
+        if let Some(mut contexts) = mapped? {
+            let memory = Remote::new(tid);
+            let pass = Context::bytes(contexts.common(), image.base + blob::PASS, image.plan);
+            let _ = memory.write(contexts.common(), &pass);
+            registers.gs_base = contexts.take().unwrap_or(contexts.common());
+            let own = Context::bytes(registers.gs_base, image.base + blob::ENTRY, image.plan);
+            let _ = memory.write(registers.gs_base, &own);
+            let task = self.task(tid)?;
+            task.context = registers.gs_base;
+            task.mm.borrow_mut().contexts = Some(contexts);
+        }
+        stopped.set_registers(&registers)?;
+        Ok(stopped)
+    }
+
+    /// Signals that came while the monitor made calls of its own are the leader's like any other.
+    pub(super) fn defer_held(&mut self, tid: i32, calls: &mut RemoteCalls) {
+        let held = std::mem::take(&mut calls.held);
+        if self.leads() {
+            for info in held {
+                self.defer(tid, info);
+            }
+        }
+    }
+
+    /// Gives a thread that is about to run for the first time its context. `shares`: it lives in its parent's memory.
+    pub(super) fn give_context(&mut self, parent: u64, child: i32, shares: bool) -> Result<(), Error> {
+        let Some(image) = self.image() else { return Ok(()) };
+        let task = self.task(child)?;
+        let mut mm = task.mm.borrow_mut();
+        let Some(contexts) = mm.contexts.as_mut() else { return Ok(()) };
+        let memory = Remote::new(child);
+        if shares {
+            let context = contexts.take();
+            let address = context.unwrap_or(contexts.common());
+            if let Some(context) = context {
+                let bytes = Context::bytes(context, image.base + blob::ENTRY, image.plan);
+                let _ = memory.write(context, &bytes);
+            }
+            drop(mm);
+            task.context = address;
+            task.new_context = true;
+        } else {
+            contexts.keep_only(parent);
+            drop(mm);
+            task.context = parent;
+            // The ring is the parent's.
+            let _ = memory.write(parent + RING, &0u64.to_le_bytes());
+        }
+        Ok(())
+    }
+
+    /// Writes the context of a thread that stands before its first instruction to its gs base.
+    pub(super) fn settle_newborn(&mut self, stopped: &Stopped) -> Result<(), Error> {
+        let task = self.task(stopped.tid())?;
+        if !std::mem::take(&mut task.new_context) {
+            return Ok(());
+        }
+        let gs_base = task.context;
+        stopped.set_registers(&Registers { gs_base, ..stopped.registers()? })
+    }
+
+    /// Makes the ring of the leader's thread, if it has none yet.
+    pub(super) fn make_ring(&self, set: &TaskSet) -> bool {
+        let mut meeting = lock(&set.meeting);
+        if meeting.ring.is_none() {
+            let active = self.session.active().fold(0, |mask, variant| mask | 1 << variant);
+            meeting.ring = RingMemory::new(active, &meeting.slow).ok().map(Arc::new);
+        }
+        meeting.ring.is_some()
+    }
+
+    /// Maps the set's ring into this variant, at the entry of a call, which is entered again.
+    pub(super) fn attach_ring(&mut self, stopped: Stopped, registers: &Registers) -> Result<Stopped, Error> {
+        let tid = stopped.tid();
+        let task = self.task(tid)?;
+        let context = task.context;
+        let set = Arc::clone(&task.set);
+        let (Some(image), Some(ring)) = (self.image(), lock(&set.meeting).ring.clone()) else {
+            return Ok(stopped);
+        };
+        let mut calls = RemoteCalls::at_entry(stopped, registers);
+        let mapped = map_ring(&mut calls, image, &ring, self.variant, context + SCRATCH);
+        self.defer_held(tid, &mut calls);
+        let mapped = mapped?;
+        calls.back_to_entry(registers)?;
+        self.defer_held(tid, &mut calls);
+        let stopped = calls.finish()?;
+        let task = self.task(tid)?;
+        task.ring = Some(Arc::clone(&ring));
+        if let Some(address) = mapped {
+            let _ = Remote::new(tid).write(context + RING, &address.to_le_bytes());
+            ring.notices.attached.fetch_or(1 << self.variant, Ordering::SeqCst);
+        }
+        self.attend(tid);
+        Ok(stopped)
+    }
+
+    /// Tells the leader's agent whether its next call has to stop in the monitor.
+    pub(super) fn attend(&mut self, tid: i32) {
+        let turns = self.takes_turns(tid);
+        let Some(task) = self.tasks.get(&tid) else { return };
+        let Some(ring) = &task.ring else { return };
+        let held = matches!(task.state, super::task::State::Held(_));
+        let wanted = self.leads() && (turns || held || !task.deferred.is_empty());
+        let word = &ring.notices.attention[self.variant];
+        if word.swap(u32::from(wanted), Ordering::SeqCst) == 0 && wanted {
+            ring.announce();
+        }
+    }
+
+    /// Leader: the thread needs its ring no more.
+    pub(super) fn count_calls(&self, task: &super::task::Task) {
+        if let (true, Some(ring)) = (self.leads(), &task.ring) {
+            let calls = ring.posts[0].calls.load(Ordering::Relaxed);
+            self.session.statistics.in_process.fetch_add(calls, Ordering::Relaxed);
+        }
+    }
+
+    /// The result of the call that a pseudo call of the agent is about.
+    pub(super) fn agent_result(&self, tid: i32) -> i64 {
+        let context = self.tasks.get(&tid).map_or(0, |task| task.context);
+        Remote::new(tid).word(context + RESULT).unwrap_or(0).cast_signed()
+    }
+}
+
+/// Maps code, plan and contexts. `None`: the agent can't be opened there.
+fn map_agent(calls: &mut RemoteCalls, image: &Image, scratch: u64) -> Result<Option<Contexts>, Error> {
+    let Some(fd) = open_ours(calls, image.file.as_raw_fd(), libc::O_RDONLY, scratch)? else {
+        return Ok(None);
+    };
+    let flags = SHARED | FIXED_NOREPLACE;
+    let text = calls.call(libc::SYS_mmap, [image.base, image.text, READ | EXECUTE, flags, fd, 0])?;
+    let rest = image.length - image.text;
+    let rest = calls.call(libc::SYS_mmap, [image.base + image.text, rest, READ, flags, fd, image.text])?;
+    calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
+    let length = SLOT * SLOTS;
+    let start = image.place(length, &mut random);
+    let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) as u64 | FIXED_NOREPLACE;
+    let slots = calls.call(libc::SYS_mmap, [start, length, READ | WRITE, flags, u64::MAX, 0])?;
+    let whole = ![text, rest, slots].into_iter().any(failed);
+    Ok(whole.then(|| Contexts::new(start)))
+}
+
+/// Maps a ring, writable only where this variant is the writer; its address.
+fn map_ring(
+    calls: &mut RemoteCalls,
+    image: &Image,
+    ring: &RingMemory,
+    variant: usize,
+    scratch: u64,
+) -> Result<Option<u64>, Error> {
+    let Some(fd) = open_ours(calls, ring.descriptor(), libc::O_RDWR, scratch)? else {
+        return Ok(None);
+    };
+    let size = SIZE as u64;
+    let start = image.place(size, &mut random);
+    let answer = calls.call(libc::SYS_mmap, [start, size, READ, SHARED | FIXED_NOREPLACE, fd, 0])?;
+    let mut whole = !failed(answer);
+    for (offset, length) in writable(variant) {
+        if whole {
+            let place = [start + offset, length, READ | WRITE, SHARED | FIXED, fd, offset];
+            whole &= !failed(calls.call(libc::SYS_mmap, place)?);
+        }
+    }
+    calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
+    Ok(whole.then_some(start))
+}

@@ -1,0 +1,218 @@
+//! Patching the `syscall` instructions that are reached often, and finding the way for threads that come to a patch.
+
+use stretto_abi::policy::{Mode, mode};
+use stretto_abi::table::CallRow;
+use stretto_patcher::{LOOK_AHEAD, Site, site};
+use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
+
+use super::Tracer;
+use crate::layout::maps::{self, Mapping};
+use crate::layout::patches::CHUNK;
+use crate::memory_file;
+
+/// Attempts at finding room for stubs near a site.
+const ATTEMPTS: usize = 64;
+
+impl Tracer<'_> {
+    /// Whether the policy has this call made in the process.
+    pub(super) fn in_process(&self, row: &CallRow) -> bool {
+        self.session
+            .config
+            .policy
+            .as_deref()
+            .is_some_and(|policy| self.session.agents.is_some() && mode(policy, row.row) != Mode::Monitored)
+    }
+
+    /// A thread stands at the entry of a call that can be made in the process: perhaps its site is worth a patch, or
+    /// the thread a ring. Returns the thread at the entry of the same call; `registers` are brought up to date.
+    pub(super) fn promote(
+        &mut self,
+        stopped: Stopped,
+        registers: &mut Registers,
+        row: &CallRow,
+    ) -> Result<Stopped, Error> {
+        let tid = stopped.tid();
+        let Some(agents) = &self.session.agents else { return Ok(stopped) };
+        let task = self.task(tid)?;
+        let mut mm = task.mm.borrow_mut();
+        let usable = mm.contexts.is_some_and(|contexts| task.context != contexts.common());
+        if !usable {
+            return Ok(stopped);
+        }
+        if mm.patches.at_stub(registers.rip).is_none() {
+            let visits = mm.patches.visit(registers.rip - 2);
+            drop(mm);
+            // Followers first: a leader that is patched alone would find nobody in the ring.
+            let first = self.variant != 0 || self.session.config.variants == 1;
+            let wanted = agents.patch_after + u32::from(!first);
+            return match visits {
+                Some(visits) if visits >= wanted && self.in_process(row) => self.patch(stopped, registers),
+                _ => Ok(stopped),
+            };
+        }
+        drop(mm);
+        if self.takes_turns(tid) || self.task(tid)?.ring.is_some() {
+            return Ok(stopped);
+        }
+        let set = std::sync::Arc::clone(&self.task(tid)?.set);
+        if self.leads() && !self.make_ring(&set) {
+            return Ok(stopped);
+        }
+        self.attach_ring(stopped, registers)
+    }
+
+    /// Patches the site of the call that the thread stands at.
+    fn patch(&mut self, stopped: Stopped, registers: &mut Registers) -> Result<Stopped, Error> {
+        let tid = stopped.tid();
+        let address = registers.rip - 2;
+        let found = self.inspect(tid, address);
+        let site = match found {
+            Ok(site) => site,
+            Err(why) => {
+                self.refuse(tid, address, why)?;
+                return Ok(stopped);
+            }
+        };
+        let (stopped, place) = self.place_stub(stopped, registers, &site)?;
+        let patch = match place.ok_or("there is no room for a stub near it".to_owned()) {
+            Ok(place) => site.patch(place).map_err(|refusal| refusal.to_string()),
+            Err(why) => Err(why),
+        };
+        match patch {
+            Ok(patch) => {
+                let stub = memory_file::write(tid, patch.stub(), patch.stub_bytes());
+                if !stub || !self.write_text(&stopped, address, patch.window())? {
+                    self.refuse(tid, address, "its memory can't be written".to_owned())?;
+                    return Ok(stopped);
+                }
+                // The call that the thread is in returns to its stub.
+                registers.rip = patch.stub() + stretto_patcher::TRACED + 2;
+                stopped.set_registers(registers)?;
+                let task = self.task(tid)?;
+                task.mm.borrow_mut().patches.add(patch);
+                if self.variant == 0 {
+                    self.session.statistics.patched.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            }
+            Err(why) => self.refuse(tid, address, why)?,
+        }
+        Ok(stopped)
+    }
+
+    fn refuse(&mut self, tid: i32, site: u64, why: String) -> Result<(), Error> {
+        let leads = self.leads();
+        let news = self.task(tid)?.mm.borrow_mut().patches.refuse(site, why.clone());
+        if leads && news {
+            *crate::lock(&self.session.refused_sites).entry(why).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// The site, if it can be patched, in memory that is the process's own and not writable.
+    fn inspect(&self, tid: i32, address: u64) -> Result<Site, String> {
+        let mappings = maps::parse(&maps::text(tid));
+        let holder = mappings.iter().find(|mapping| (mapping.start..mapping.end).contains(&address));
+        let Some(Mapping { end, permissions, .. }) = holder else {
+            return Err("its memory is not mapped".to_owned());
+        };
+        if permissions.contains('w') {
+            return Err("its memory is writable: the program may change it".to_owned());
+        }
+        if permissions.contains('s') {
+            return Err("its memory is shared with others".to_owned());
+        }
+        let length = LOOK_AHEAD.min(usize::try_from(end - address).unwrap_or(LOOK_AHEAD));
+        let mut code = [0; LOOK_AHEAD];
+        let got = Remote::new(tid).read(address, &mut code[..length]);
+        site(address, &code[..got]).map_err(|refusal| refusal.to_string())
+    }
+
+    /// A place for a stub; maps memory if there is none.
+    fn place_stub(
+        &mut self,
+        stopped: Stopped,
+        registers: &Registers,
+        site: &Site,
+    ) -> Result<(Stopped, Option<u64>), Error> {
+        let tid = stopped.tid();
+        let place = self.task(tid)?.mm.borrow().patches.place(site);
+        if place.is_some() {
+            return Ok((stopped, place));
+        }
+        let mut calls = RemoteCalls::at_entry(stopped, registers);
+        let mut found = None;
+        for chunk in site.chunks().take(ATTEMPTS) {
+            let protection = (libc::PROT_READ | libc::PROT_EXEC) as u64;
+            let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE) as u64;
+            let answer = calls.call(libc::SYS_mmap, [chunk, CHUNK, protection, flags, u64::MAX, 0])?;
+            if answer.cast_unsigned() == chunk {
+                found = Some(chunk);
+                break;
+            }
+        }
+        calls.back_to_entry(registers)?;
+        self.defer_held(tid, &mut calls);
+        let stopped = calls.finish()?;
+        let task = self.task(tid)?;
+        let mut mm = task.mm.borrow_mut();
+        if let Some(chunk) = found {
+            mm.patches.add_chunk(chunk);
+        }
+        let place = mm.patches.place(site);
+        drop(mm);
+        Ok((stopped, place))
+    }
+
+    /// Writes program text that other threads may be executing. False: it can't be written.
+    ///
+    /// With one thread nobody executes it. With several, the first byte becomes a breakpoint, then the others are
+    /// written, then the first: a thread that comes by meanwhile traps, and is sent where it belongs when the patch is
+    /// known (the kernel patches its own text like this, `smp_text_poke_batch_finish` in arch/x86/kernel/alternative.c).
+    fn write_text(&mut self, stopped: &Stopped, address: u64, bytes: &[u8]) -> Result<bool, Error> {
+        let tid = stopped.tid();
+        let mm = std::rc::Rc::clone(&self.task(tid)?.mm);
+        let alone = self.tasks.values().filter(|task| std::rc::Rc::ptr_eq(&task.mm, &mm)).count() == 1;
+        if alone {
+            return Ok(memory_file::write(tid, address, bytes));
+        }
+        let Some((first, rest)) = bytes.split_first() else { return Ok(true) };
+        let done = memory_file::write(tid, address, &[0xcc])
+            && memory_file::write(tid, address + 1, rest)
+            && memory_file::write(tid, address, &[*first]);
+        Ok(done)
+    }
+
+    /// Restores the program's text in `address..address + length`, which a call is about to change or remove.
+    pub(super) fn unpatch(&mut self, tid: i32, address: u64, length: u64) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        let mut mm = task.mm.borrow_mut();
+        if mm.patches.count() == 0 {
+            return Ok(());
+        }
+        for patch in mm.patches.within(address..address.saturating_add(length)) {
+            let _ = memory_file::write(tid, patch.address(), patch.original());
+            mm.patches.remove(patch.address());
+        }
+        Ok(())
+    }
+
+    /// Where the program would be if its site had not been patched.
+    pub(super) fn program_address(&self, tid: i32, rip: u64) -> Option<u64> {
+        self.tasks.get(&tid)?.mm.borrow().patches.at_stub(rip)?.program_address(rip)
+    }
+
+    /// A thread has trapped at `address`: if that is a place that a patch has covered, where it goes on.
+    pub(super) fn displaced(&mut self, tid: i32, address: u64) -> Result<Option<u64>, Error> {
+        let task = self.task(tid)?;
+        let Some(patch) = task.mm.borrow().patches.at_window(address) else { return Ok(None) };
+        if address == patch.address() {
+            // It came by while the patch was being written.
+            return Ok(Some(patch.stub()));
+        }
+        if let Some(copy) = patch.copy_of(address) {
+            return Ok(Some(copy));
+        }
+        self.unpatch(tid, patch.address(), 1)?;
+        Ok(Some(address))
+    }
+}

@@ -1,0 +1,191 @@
+//! Calls that an agent has made and that the monitor has a part in: a signal behind them, outputs that did not fit,
+//! and records that a follower has not looked at before it came here.
+
+use std::sync::Arc;
+
+use stretto_abi::context::OUTPUTS_POINT;
+use stretto_abi::ring::{Cursor, Head, Ring};
+use stretto_abi::table::{CallRow, Mechanism};
+use stretto_semantics::{self as semantics, ApplyError, Lookup};
+use stretto_tracee::{Error, Registers, Remote, Stopped, set_arguments};
+
+use super::Tracer;
+use super::task::State;
+use crate::memory::VariantMemory;
+use crate::rendezvous;
+use crate::taskset::{Arrival, CallArrival, Inputs, Meaning, number};
+
+/// A record of the ring, copied.
+#[derive(Debug)]
+pub struct Record {
+    pub head: Head,
+    pub inputs: Vec<u8>,
+    pub outputs: Vec<u8>,
+    pub args: [u64; 6],
+}
+
+impl Record {
+    /// Copies what the leader has written; as much as there is.
+    #[must_use]
+    pub fn copy(ring: &Ring, cursor: Cursor, head: Head) -> Self {
+        let from = Ring::payload(cursor);
+        let words = |at: usize, bytes: usize| -> Vec<u8> {
+            let first = from + at / 8;
+            let last = (first + bytes.div_ceil(8)).min(ring.data.len());
+            let words = ring.data.get(first..last).unwrap_or(&[]).iter();
+            let mut bytes_of: Vec<u8> = words
+                .flat_map(|word| word.load(std::sync::atomic::Ordering::Relaxed).to_le_bytes())
+                .collect();
+            bytes_of.truncate(bytes);
+            bytes_of
+        };
+        let arguments = words(head.arguments_at(), 48);
+        let word = |index: usize| {
+            arguments.get(8 * index..8 * index + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
+        };
+        Self {
+            inputs: words(0, head.inputs),
+            outputs: words(head.outputs_at(), head.outputs),
+            args: std::array::from_fn(word),
+            head,
+        }
+    }
+}
+
+impl Tracer<'_> {
+    /// Whether the call came from a stub.
+    pub(super) fn through_stub(&self, tid: i32, registers: &Registers) -> bool {
+        self.tasks.get(&tid).is_some_and(|task| task.mm.borrow().patches.at_stub(registers.rip).is_some())
+    }
+
+    /// The leader's last record.
+    pub(super) fn last_record(&self, tid: i32) -> Option<Record> {
+        let ring = self.tasks.get(&tid)?.ring.clone()?;
+        let (cursor, head) = ring.backwards(ring.cursor(0)).next()?;
+        Some(Record::copy(&ring, cursor, head))
+    }
+
+    /// Behind a call that the agent has made: a signal is due in all variants.
+    pub(super) fn on_signal_point(&mut self, stopped: Stopped, registers: Registers) -> Result<(), Error> {
+        let tid = stopped.tid();
+        let result = self.agent_result(tid);
+        let registers = Registers { orig_rax: u64::MAX, rax: result.cast_unsigned(), ..registers };
+        let deliver = if self.leads() { self.due_signal(&stopped, tid)?.map(Box::new) } else { None };
+        self.park(stopped, Arc::new(Arrival::Point { registers, deliver }))
+    }
+
+    /// No signal is left to be delivered there.
+    pub(super) fn proceed(&mut self, tid: i32) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        if let Some(Arrival::Point { registers, .. }) = task.current.as_deref() {
+            stopped.set_registers(registers)?;
+        }
+        task.state = State::Running;
+        self.go_on(stopped, 0)
+    }
+
+    /// Leader: the agent has made a call whose outputs it can't hand out. The registers become those of that call;
+    /// its result.
+    pub(super) fn outputs_point(&mut self, tid: i32, registers: &mut Registers) -> Option<(i64, u32)> {
+        if !self.leads() || number(registers) != OUTPUTS_POINT || !self.through_stub(tid, registers) {
+            return None;
+        }
+        let record = self.last_record(tid)?;
+        registers.orig_rax = record.head.nr.into();
+        Some((self.agent_result(tid), record.head.nr))
+    }
+
+    /// Restores program text that a call is about to remove or change.
+    pub(super) fn unpatch_for(&mut self, tid: i32, row: &CallRow, args: &[u64; 6]) -> Result<(), Error> {
+        let [first, second, third, fourth, fifth, _] = *args;
+        match row.mechanism {
+            Mechanism::Mmap if fourth & libc::MAP_FIXED as u64 == 0 => Ok(()),
+            Mechanism::Mremap if fourth & libc::MREMAP_FIXED as u64 != 0 => {
+                self.unpatch(tid, fifth, third)?;
+                self.unpatch(tid, first, second)
+            }
+            Mechanism::Brk => Ok(()),
+            // mprotect, madvise, munmap and the like: an address and a length.
+            _ => self.unpatch(tid, first, second),
+        }
+    }
+
+    /// Follower: the leader has gone ahead with calls that this variant has not looked at before it came here. The
+    /// first of them must be the call that it has come with.
+    pub(super) fn catch_up(&mut self, tid: i32) -> Result<(), Error> {
+        let variant = self.variant;
+        let set = Arc::clone(&self.task(tid)?.set);
+        let ring = crate::lock(&set.meeting).ring.clone();
+        let Some((ring, (cursor, head))) =
+            ring.and_then(|ring| rendezvous::unread(&ring, variant).map(|found| (ring, found)))
+        else {
+            return Ok(());
+        };
+        let record = Record::copy(&ring, cursor, head);
+        let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
+        let (Some(Arrival::Call(call)), Some(row)) =
+            (task.current.as_deref(), task.call().and_then(CallArrival::row).copied())
+        else {
+            return self.strayed(tid, &record);
+        };
+        if call.nr() != u64::from(head.nr) || call.inputs.bytes != record.inputs {
+            return self.strayed(tid, &record);
+        }
+        let args = call.args();
+        let mut memory = VariantMemory::new(Remote::new(tid));
+        let mm = task.mm.borrow();
+        let applied =
+            semantics::apply(&self.table, &row, &args, head.result, &mut memory, &*mm, &record.outputs);
+        drop(mm);
+        match applied {
+            Ok(()) => {
+                rendezvous::leave(&set, variant);
+                ring.consume(variant, cursor, &head);
+                ring.announce();
+                self.complete(tid, head.result, None)
+            }
+            Err(ApplyError::Fault(address)) => {
+                let arrivals = [Some(self.leader_then(tid, &record)), self.task(tid)?.current.clone()];
+                rendezvous::unwritable(self.session, &set, variant, arrivals, address);
+                Err(Error::Gone)
+            }
+            Err(ApplyError::Short) => self.strayed(tid, &record),
+        }
+    }
+
+    /// The follower has come to something else than the leader did at this place.
+    fn strayed(&mut self, tid: i32, record: &Record) -> Result<(), Error> {
+        let leader = self.leader_then(tid, record);
+        let set = Arc::clone(&self.task(tid)?.set);
+        rendezvous::strayed(self.session, &set, self.variant, leader);
+        Ok(())
+    }
+
+    /// What the leader came to when it wrote the record, for a report. Its registers are those of now.
+    fn leader_then(&self, tid: i32, record: &Record) -> Arc<Arrival> {
+        let set = self.tasks.get(&tid).map(|task| Arc::clone(&task.set));
+        let now = set.and_then(|set| crate::lock(&set.meeting).arrivals[0].clone());
+        let mut registers = now.as_deref().map_or_else(crate::signals_unsafe::no_registers, |now| *now.registers());
+        let program_rip = now.as_deref().map_or(registers.rip, |now| now.program_registers().rip);
+        registers.orig_rax = record.head.nr.into();
+        set_arguments(&mut registers, &record.args);
+        let mut memory = VariantMemory::new(Remote::new(tid));
+        let looked = semantics::lookup(&self.table, record.head.nr.into(), &record.args, &mut memory);
+        let meaning = match looked {
+            Lookup::Known(row) => Meaning::Known(row),
+            _ => Meaning::UnknownNumber,
+        };
+        // The follower's parts say how the bytes are divided, as far as both came to the same call.
+        let parts = self.tasks.get(&tid).and_then(|task| Some(task.call()?.inputs.parts.clone()));
+        let inputs = Inputs { bytes: record.inputs.clone(), parts: parts.unwrap_or_default(), before: Vec::new() };
+        Arc::new(Arrival::Call(CallArrival {
+            registers,
+            meaning,
+            inputs,
+            deliver: None,
+            program_rip,
+            done: Some(record.head.result),
+        }))
+    }
+}

@@ -1,0 +1,42 @@
+"""Where a call is checked: presets, and what each says of every row of the table of system calls.
+
+`monitored`: all variants stop in the monitor, which compares; then it happens. `lockstep`: in the variants;
+the leader executes when every follower has agreed. `ahead`: in the variants; the leader executes at once,
+followers check as they arrive.
+"""
+
+from .syscalls.compile import rows
+from .syscalls.in_process import in_process
+from .syscalls.language import CONTROL, QUERY, TRANSFER, Description
+
+MODES = MONITORED, LOCKSTEP, AHEAD = range(3)
+NAMES = ("monitored", "lockstep", "ahead")
+
+# Categories in which something may be asked, moved or changed without a stop. Memory and signals are in none.
+_ASKED = "other file descriptor network process identity clock system".split()
+_MOVED = "other file descriptor network system".split()
+_CHANGED = "file descriptor network".split()
+
+#: For each preset: effect, categories, mode. What is not listed is monitored.
+PRESETS: dict[str, list[tuple[str, list[str], int]]] = {
+    "strict": [],
+    "balanced": [(QUERY, _ASKED, AHEAD), (TRANSFER, _MOVED, LOCKSTEP)],
+    "fast": [(QUERY, _ASKED, AHEAD), (TRANSFER, _MOVED, AHEAD), (CONTROL, _CHANGED, AHEAD)],
+}
+#: Those that the build of the core compiles; the others check nothing in the variants.
+COMPILED = [preset for preset, rules in PRESETS.items() if rules]
+
+
+def mode(description: Description, preset: str) -> int:
+    """Where `preset` has a call or sub-command checked."""
+    if in_process(description):
+        return MONITORED
+    for effect, categories, chosen in PRESETS[preset]:
+        if description.effect == effect and description.category in categories:
+            return chosen
+    return MONITORED
+
+
+def compile(calls: dict[str, Description], preset: str) -> bytes:
+    """One byte, the mode, for every row of the table of these calls."""
+    return bytes(mode(description, preset) for description in rows(calls))

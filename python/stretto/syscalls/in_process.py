@@ -1,0 +1,78 @@
+"""Which calls can be handled inside a variant, without the monitor: a question to the description alone."""
+
+from .language import EACH, LOCAL, MAY_SIGNAL, REFUSED, STARTS_TASK, Description, Number, TaskId
+from .types import Array, BytesType, Integer, Named, Plain, Pointer, String, Struct, Type, Union, Vectors
+
+_NOT_THE_LEADERS = {
+    REFUSED: "nobody executes it",
+    EACH: "every variant executes it",
+    LOCAL: "every variant executes it at its own pace",
+}
+
+
+def in_process(description: Description) -> str:
+    """Why a call can't be handled inside a variant; empty if it can."""
+    return _kind(description) or _signals(description) or _arguments(description)
+
+
+def _kind(description: Description) -> str:
+    if description.commands:
+        return "that depends on the sub-command"
+    if description.who in _NOT_THE_LEADERS:
+        return _NOT_THE_LEADERS[description.who]
+    if description.mechanism != "plain":
+        return "the monitor takes part in it"
+    if description.flags & STARTS_TASK:
+        return "it starts a task"
+    if description.result not in (Number, TaskId):
+        return f"its result is no plain number: {description.result.name}"
+    return ""
+
+
+def _signals(description: Description) -> str:
+    if description.flags & MAY_SIGNAL:
+        return "a signal for the caller may follow"
+    return "it changes the signal mask" if description.mask is not None else ""
+
+
+def _arguments(description: Description) -> str:
+    for name, kind in description.arguments:
+        problem = _argument(kind)
+        if problem:
+            return f"{name} {problem}"
+    return ""
+
+
+def _argument(kind: Type) -> str:
+    """What is wrong with what a register holds."""
+    match kind:
+        case Integer() | Named() | Plain(kind=1) | Pointer(target=None) | Pointer(direction=0):
+            return ""
+        case Pointer(target=Vectors()):
+            return ""
+        case Pointer(target=Type() as target):
+            found = _memory(target)
+            return f"leads to {found}" if found else ""
+        case Union(cases=cases):
+            return next(filter(None, (_argument(case) for _, case in cases)), "")
+        case Plain():
+            return "is an address"
+    return "is of a kind that only the monitor knows"
+
+
+def _memory(kind: Type) -> str:
+    """What is wrong with memory that a pointer leads to: it has to be flat."""
+    match kind:
+        case Integer() | Named() | Plain(kind=1) | BytesType() | String(kind=6):
+            return ""
+        case Array(element=element):
+            return _memory(element)
+        case Struct(fields=fields):
+            return next(filter(None, (_memory(field.type) for field in fields)), "")
+        case Union(cases=cases):
+            return next(filter(None, (_memory(case) for _, case in cases)), "")
+        case Plain():
+            return "addresses"
+        case Pointer() | String() | Vectors():
+            return "further pointers"
+    return "data that only the monitor understands"
