@@ -1,12 +1,15 @@
 """Runs a row: the same directory path for every way of running it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.corpus.table import Row
 from tests.support.runner import NATIVE, Outcome, environment, fresh, run
 
 
-def run_row(row: Row, directory: Path, data: Path, variants: int = NATIVE) -> Outcome:
+def run_row(
+    row: Row, directory: Path, data: Path, variants: int = NATIVE, options: Sequence[str] = ()
+) -> Outcome:
     """Recreates the row's directory, sets it up natively, runs the row in it."""
     fresh(directory)
     environ = environment(directory, DATA=str(data), BIG=str(data / "big.txt"))
@@ -18,6 +21,7 @@ def run_row(row: Row, directory: Path, data: Path, variants: int = NATIVE) -> Ou
         row.command,
         directory,
         variants=variants,
+        options=options,
         stdin=row.stdin.encode(),
         environ=environ,
         timeout=row.timeout,

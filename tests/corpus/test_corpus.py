@@ -9,15 +9,20 @@ from tests.corpus.data import make_big, make_small
 from tests.corpus.running import run_row
 from tests.corpus.table import Row, load
 from tests.support.compare import difference
-from tests.support.runner import Outcome
+from tests.support.runner import TIERS, Outcome
 
 ROWS = load()
 RUNS = [
     pytest.param(
-        row, variants, id=f"{row.family}-{row.name}-n{variants}", marks=pytest.mark.timeout(3 * row.timeout)
+        row,
+        variants,
+        options,
+        id=f"{row.family}-{row.name}-n{variants}-{tier}",
+        marks=pytest.mark.timeout(3 * row.timeout),
     )
     for row in ROWS
     for variants in row.variants
+    for tier, options in TIERS.items()
 ]
 
 
@@ -42,14 +47,16 @@ def natively(row: Row, directory: Path, data: Path) -> Outcome:
     return run_row(row, directory, data)
 
 
-@pytest.mark.parametrize(("row", "variants"), RUNS)
-def test_equal_to_native(row: Row, variants: int, base: Path, data: Path) -> None:
+@pytest.mark.parametrize(("row", "variants", "options"), RUNS)
+def test_equal_to_native(
+    row: Row, variants: int, options: tuple[str, ...], base: Path, data: Path
+) -> None:
     big = data / "big.txt"
     if "$BIG" in row.script and not big.exists():
         make_big(big)
     directory = base / "work"
     expected = natively(row, directory, data)
-    seen = run_row(row, directory, data, variants)
+    seen = run_row(row, directory, data, variants, options)
     found = difference(expected, seen)
     assert not found, found
 

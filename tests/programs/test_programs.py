@@ -12,7 +12,7 @@ import pytest
 
 from tests.programs.table import HERE, Guest, load
 from tests.support.compare import difference
-from tests.support.runner import NATIVE, Outcome, decoded, fresh, run
+from tests.support.runner import NATIVE, TIERS, Outcome, decoded, fresh, run
 
 WARNINGS = (
     "-std=gnu17",
@@ -25,7 +25,7 @@ WARNINGS = (
     "-Wno-infinite-recursion",
 )
 GUESTS = load()
-Run = Callable[[Guest, int], Outcome]
+Run = Callable[[Guest, int, tuple[str, ...]], Outcome]
 
 
 @pytest.fixture(scope="session")
@@ -45,11 +45,18 @@ def run_guest(tmp_path_factory: pytest.TempPathFactory) -> Run:
         return str(target)
 
     @cache
-    def run_it(guest: Guest, variants: int) -> Outcome:
+    def run_it(guest: Guest, variants: int, options: tuple[str, ...]) -> Outcome:
         program = build(guest.path, guest.flags)
         directory = fresh(base / "work")
         command = [program, *guest.arguments]
-        outcome = run(command, directory, variants=variants, timeout=guest.timeout, ignore=guest.ignore)
+        outcome = run(
+            command,
+            directory,
+            variants=variants,
+            options=options,
+            timeout=guest.timeout,
+            ignore=guest.ignore,
+        )
         shutil.rmtree(directory)
         return outcome
 
@@ -59,22 +66,23 @@ def run_guest(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.mark.parametrize("guest", GUESTS, ids=lambda guest: guest.label)
 def test_natively(guest: Guest, run_guest: Run) -> None:
     """What a guest checks holds on this kernel: else the comparison would prove nothing."""
-    outcome = run_guest(guest, NATIVE)
+    outcome = run_guest(guest, NATIVE, ())
     assert b"FAIL" not in outcome.stdout, decoded(outcome.stdout)
     assert not outcome.leftovers
 
 
 @pytest.mark.parametrize(
-    ("guest", "variants"),
+    ("guest", "variants", "options"),
     [
-        pytest.param(guest, variants, id=f"{guest.label}-n{variants}")
+        pytest.param(guest, variants, options, id=f"{guest.label}-n{variants}-{tier}")
         for guest in GUESTS
         for variants in ((2, 4) if guest.source.startswith(("signals/", "processes/")) else (2,))
+        for tier, options in TIERS.items()
     ],
 )
-def test_equal_to_native(guest: Guest, variants: int, run_guest: Run) -> None:
-    native = run_guest(guest, NATIVE)
-    seen = run_guest(guest, variants)
+def test_equal_to_native(guest: Guest, variants: int, options: tuple[str, ...], run_guest: Run) -> None:
+    native = run_guest(guest, NATIVE, ())
+    seen = run_guest(guest, variants, options)
     if guest.guarded:
         assert re.fullmatch(guest.guarded, seen.stdout.decode()), decoded(seen.stdout + seen.stderr)
         native = replace(native, stdout=seen.stdout)

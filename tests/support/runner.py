@@ -15,6 +15,12 @@ from tests.support.leftovers import adopt_orphans, end_descendants, remaining
 #: Stretto as a user starts it; `-q` because its warnings share standard error with the program.
 STRETTO = (sys.executable, "-m", "stretto")
 NATIVE = 0
+#: The ways of checking calls that have to give what the native run gives: all in the monitor; in the process,
+#: with every `syscall` instruction patched when it is first reached.
+TIERS = {
+    "tier1": ("--policy", "strict"),
+    "tier2": ("--policy", "balanced", "--patch-after", "1"),
+}
 
 
 @dataclass(frozen=True)

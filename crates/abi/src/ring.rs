@@ -37,7 +37,7 @@ const HEAD: usize = 4;
 
 /// What the monitor tells a set. Written by the monitor only.
 #[derive(Debug, Default)]
-#[repr(C, align(4096))]
+#[cfg_attr(not(loom), repr(C, align(4096)))] // the stacks of models are small
 pub struct Notices {
     /// Counts everything that happens to the words below; who sleeps is woken through it.
     pub news: AtomicU32,
@@ -53,7 +53,7 @@ pub struct Notices {
 
 /// What one variant tells the others.
 #[derive(Debug, Default)]
-#[repr(C, align(4096))]
+#[cfg_attr(not(loom), repr(C, align(4096)))] // the stacks of models are small
 pub struct Post {
     /// Follower: records that it has agreed to.
     pub agreed: AtomicU32,
@@ -71,7 +71,7 @@ pub struct Post {
 
 /// The ring as it lies in memory; `WORDS` of records.
 #[derive(Debug)]
-#[repr(C, align(4096))]
+#[cfg_attr(not(loom), repr(C, align(4096)))] // the stacks of models are small
 pub struct Shared<const WORDS: usize> {
     pub notices: Notices,
     pub posts: [Post; MAX_VARIANTS],

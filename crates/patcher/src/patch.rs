@@ -68,6 +68,9 @@ impl Patch {
     /// traced `syscall`, behind it until the copies begin, then at the original of each copy. The jumps
     /// behind the copy of a `loop` or `jrcxz` stand for where that goes, as the counter has been decremented.
     /// The jump at the end stands for the first instruction that was not displaced.
+    ///
+    /// Before `done` RCX is the stub's: behind the traced `syscall` it must become site+2, as the kernel
+    /// would have left it.
     pub fn program_address(&self, rip: u64) -> Option<u64> {
         if !self.in_stub(rip) {
             return None;

@@ -59,8 +59,10 @@ impl Condition {
     /// The top byte has the sign: its order is that of i8.
     fn smallest_above(&self, index: usize, byte: u8) -> Option<u8> {
         let key = |byte: u8| if index == 3 { byte ^ 0x80 } else { byte };
-        let allowed = (0..=u8::MAX).filter(|&candidate| self.allows(index, candidate));
-        allowed.filter(|&candidate| key(candidate) > key(byte)).min_by_key(|&candidate| key(candidate))
+        if !self.trapping[index] {
+            return key(byte).checked_add(1).map(key);
+        }
+        TRAPPING.into_iter().filter(|&opcode| key(opcode) > key(byte)).min_by_key(|&opcode| key(opcode))
     }
 }
 

@@ -20,6 +20,7 @@ struct Request {
 }
 
 const CLONE3: u64 = libc::SYS_clone3 as u64;
+const VFORK: u64 = libc::SYS_vfork as u64;
 const CLONE: u64 = libc::SYS_clone as u64;
 
 impl Request {
@@ -30,6 +31,7 @@ impl Request {
         match call.nr() {
             CLONE => Self { flags: args[0], parent_tid: args[2], child_tid: args[3] },
             CLONE3 => Self { flags: field(0), parent_tid: field(24), child_tid: field(16) },
+            VFORK => Self { flags: (libc::CLONE_VM | libc::CLONE_VFORK) as u64, ..Self::default() },
             _ => Self::default(),
         }
     }

@@ -97,6 +97,7 @@ impl Generator<'_> {
             let instruction = match self.rng.below(8) {
                 0 => self.branch(length),
                 1 if self.rng.one_in(4) => self.end_of_flow(length),
+                2..5 => self.short(),
                 _ => self.plain(),
             };
             self.push(instruction);
@@ -163,6 +164,12 @@ impl Generator<'_> {
         }
     }
 
+    /// The shortest of some: a window should displace several.
+    fn short(&mut self) -> Instruction {
+        let candidates: Vec<_> = (0..8).map(|_| self.plain()).collect();
+        candidates.into_iter().min_by_key(length).expect("there are some")
+    }
+
     fn leaves_own(&self, instruction: &Instruction) -> bool {
         let loads_stack =
             instruction.mnemonic() == Mnemonic::Pop && instruction.op0_register() == Register::RSP;
@@ -197,6 +204,11 @@ impl Generator<'_> {
             }
         }
     }
+}
+
+/// How many bytes an instruction has, at most.
+fn length(instruction: &Instruction) -> usize {
+    iced_x86::Encoder::new(64).encode(instruction, 0).unwrap_or(15)
 }
 
 /// A branch; small numbers as `target` are indices of instructions.

@@ -16,7 +16,7 @@ impl Mapping {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
         // SAFETY: MAP_FIXED_NOREPLACE never replaces memory that is in use.
         let found = unsafe { libc::mmap(address as *mut _, length, protection, flags, -1, 0) };
-        (found as u64 == address).then_some(Self { address, length })
+        (found as u64 == address).then(|| Self { address, length })
     }
 
     /// Somewhere where programs have code: mostly anywhere, sometimes in the lowest GiB.

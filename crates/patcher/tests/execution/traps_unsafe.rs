@@ -19,6 +19,10 @@ pub struct Traps {
     pub original: Vec<u8>,
     /// (address in the program, address of the copy).
     pub copies: Vec<(u64, u64)>,
+    /// A breakpoint in the stub, where to go on in the unpatched program from there, and with which RCX.
+    pub way_back: Option<(u64, u64, Option<u64>)>,
+    /// Whether it was taken.
+    pub went_back: bool,
     /// How often a thread was sent to a copy.
     pub redirected: u32,
     /// Whether the original bytes had to be restored.
@@ -36,6 +40,8 @@ impl Traps {
             window: 0..0,
             original: Vec::new(),
             copies: Vec::new(),
+            way_back: None,
+            went_back: false,
             redirected: 0,
             restored: false,
             fault: None,
@@ -46,36 +52,53 @@ impl Traps {
     /// Before a run: nothing is patched, nothing was seen.
     pub fn reset(&mut self) {
         self.window = 0..0;
+        self.way_back = None;
+        self.went_back = false;
         self.redirected = 0;
         self.restored = false;
         self.fault = None;
         self.steps.clear();
     }
 
-    fn on_trap(&mut self, signal: i32, stepped: bool, rip: &mut i64, flags: &mut i64) {
+    fn on_trap(&mut self, signal: i32, stepped: bool, registers: &mut [libc::greg_t; 23]) {
+        let rip = registers[libc::REG_RIP as usize] as u64;
         if stepped {
-            self.on_step(*rip as u64, flags);
-            return;
+            return self.on_step(rip, &mut registers[libc::REG_EFL as usize]);
         }
         // The kernel reports an `int3` behind it.
-        let at = if signal == libc::SIGTRAP { *rip as u64 - 1 } else { *rip as u64 };
+        let at = if signal == libc::SIGTRAP { rip - 1 } else { rip };
         let patched = self.window.contains(&at);
-        if patched && let Some(&(_, copy)) = self.copies.iter().find(|&&(place, _)| place == at) {
+        let next = if patched && let Some(&(_, copy)) = self.copies.iter().find(|&&(place, _)| place == at) {
             self.redirected += 1;
-            *rip = copy as i64;
+            copy
         } else if patched {
             self.restored = true;
-            // SAFETY: the window is in writable memory of the trial, whose slices have ended before the run.
-            unsafe {
-                std::ptr::copy(self.original.as_ptr(), self.window.start as *mut u8, self.original.len());
+            self.restore();
+            at
+        } else if let Some((place, to, link)) = self.way_back
+            && place == at
+        {
+            self.went_back = true;
+            if let Some(link) = link {
+                registers[libc::REG_RCX as usize] = link as i64;
             }
-            self.window = 0..0;
-            *rip = at as i64;
+            self.restore();
+            to
         } else {
-            self.fault = Some((signal, *rip as u64));
-            *rip = self.leave as i64;
-            *flags &= !TRAP_FLAG;
+            self.fault = Some((signal, rip));
+            registers[libc::REG_EFL as usize] &= !TRAP_FLAG;
+            self.leave
+        };
+        registers[libc::REG_RIP as usize] = next as i64;
+    }
+
+    /// Takes the patch back.
+    fn restore(&mut self) {
+        // SAFETY: the window is in writable memory of the trial, whose slices have ended before the run.
+        unsafe {
+            std::ptr::copy(self.original.as_ptr(), self.window.start as *mut u8, self.original.len());
         }
+        self.window = 0..0;
     }
 
     fn on_step(&mut self, rip: u64, flags: &mut i64) {
@@ -105,11 +128,7 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, ucontext: *mut li
     let (info, ucontext, traps) =
         unsafe { (&*info, &mut *ucontext.cast::<libc::ucontext_t>(), &mut (*context).traps) };
     let stepped = signal == libc::SIGTRAP && info.si_code == TRAP_TRACE;
-    let registers = &mut ucontext.uc_mcontext.gregs;
-    let (mut rip, mut flags) = (registers[libc::REG_RIP as usize], registers[libc::REG_EFL as usize]);
-    traps.on_trap(signal, stepped, &mut rip, &mut flags);
-    registers[libc::REG_RIP as usize] = rip;
-    registers[libc::REG_EFL as usize] = flags;
+    traps.on_trap(signal, stepped, &mut ucontext.uc_mcontext.gregs);
 }
 
 /// Installs the handler, and gives the thread its alternate stack: the program's must not change.

@@ -1,7 +1,7 @@
 //! One random program, run as it is and patched.
 
-use iced_x86::{Encoder, Register};
-use stretto_patcher::{LOOK_AHEAD, Patch, Refusal, Site, site};
+use iced_x86::{Decoder, DecoderOptions, Encoder, FlowControl, Register};
+use stretto_patcher::{LOOK_AHEAD, Patch, Refusal, Site, TRACED, site};
 
 use crate::cpu_unsafe::{Agent, Machine, Processor, STACK};
 use crate::generate::{self, Places, Program};
@@ -42,6 +42,10 @@ pub struct Counts {
     pub restored: u32,
     pub faults: u32,
     pub traces: u32,
+    pub returns: u32,
+    /// Displaced instructions of some kinds.
+    pub branches: u32,
+    pub rip_relative: u32,
     pub refused: std::collections::BTreeMap<String, u32>,
 }
 
@@ -58,25 +62,46 @@ pub struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    /// Makes a program and its patch.
-    pub fn new(
+    /// A random program and its patch.
+    pub fn random(
         rng: &mut Rng,
         machine: &'a mut Machine,
         known: &Instructions,
         calls: &Calls,
     ) -> Result<Self, Refusal> {
-        let mut code = Mapping::anywhere(rng, LENGTH);
-        let begin = code.address();
-        let data = begin + 2 * PAGE..begin + 3 * PAGE;
-        // Wherever on the first page, or across its end.
-        let site_at =
-            begin + if rng.one_in(4) { PAGE - 1 - rng.below(5) } else { 512 + rng.below(PAGE - 512) };
-        let places = Places { site: site_at, data: data.clone(), far_exit: begin };
+        let (code, places) = memory(rng);
         let program = generate::program(rng, known, &places);
-        code.write(begin, &encoded(&generate::exit()));
-        code.write(site_at, &program.bytes);
-        let window = (site_at - begin) as usize..(site_at - begin) as usize + LOOK_AHEAD;
-        let site = site(site_at, &code.bytes()[window])?;
+        Self::new(rng, machine, calls, (code, places), program)
+    }
+
+    /// A program that goes on with the bytes `follows` (instructions begin at `starts`) behind its system
+    /// call.
+    pub fn given(
+        rng: &mut Rng,
+        machine: &'a mut Machine,
+        calls: &Calls,
+        follows: &[u8],
+        starts: &[usize],
+    ) -> Result<Self, Refusal> {
+        let bytes = [&[0x0f, 0x05], follows, &encoded(&generate::exit())].concat();
+        let (base, counter) = (Register::RBP, Register::RBX);
+        let program = Program { bytes, starts: starts.to_vec(), base, counter, repeats_call: true };
+        let memory = memory(rng);
+        Self::new(rng, machine, calls, memory, program)
+    }
+
+    fn new(
+        rng: &mut Rng,
+        machine: &'a mut Machine,
+        calls: &Calls,
+        (mut code, places): (Mapping, Places),
+        program: Program,
+    ) -> Result<Self, Refusal> {
+        let (begin, data) = (code.address(), places.data);
+        code.write(places.far_exit, &encoded(&generate::exit()));
+        code.write(places.site, &program.bytes);
+        let window = (places.site - begin) as usize..(places.site - begin) as usize + LOOK_AHEAD;
+        let site = site(places.site, &code.bytes()[window])?;
         let (patch, stub) = place(rng, &site);
 
         let mut start = state::random(rng, machine.states());
@@ -89,7 +114,7 @@ impl<'a> Trial<'a> {
         rng.fill(&mut memory);
         // Where `ret` goes.
         let top = PAGE as usize + PAGE as usize / 2;
-        memory[top..top + 8].copy_from_slice(&begin.to_le_bytes());
+        memory[top..top + 8].copy_from_slice(&places.far_exit.to_le_bytes());
         Ok(Self { machine, code, program, site, patch, stub, start, memory, result })
     }
 
@@ -98,6 +123,7 @@ impl<'a> Trial<'a> {
         let site = self.site.address();
         let native = self.native(site);
         counts.accepted += 1;
+        self.count_kinds(counts);
         counts.faults += u32::from(native.fault.is_some());
         for agent in [Agent::Traced, Agent::Done] {
             let patched = self.patched(site, agent, counts);
@@ -118,11 +144,39 @@ impl<'a> Trial<'a> {
                 return Some(format!("+{start} does not trap"));
             }
         }
+        if let Some(difference) = self.compare_return(rng, &native, counts) {
+            return Some(difference);
+        }
         if rng.one_in(8) {
             counts.traces += 1;
             return self.compare_traces(rng);
         }
         None
+    }
+
+    fn count_kinds(&self, counts: &mut Counts) {
+        let displaced = self.patch.copies().iter().map(|&(at, _)| (at - self.patch.address()) as usize);
+        for offset in displaced {
+            let mut decoder = Decoder::new(64, &self.program.bytes[offset..], DecoderOptions::NONE);
+            let instruction = decoder.decode();
+            let branch = instruction.flow_control() == FlowControl::ConditionalBranch;
+            counts.branches += u32::from(branch);
+            counts.rip_relative += u32::from(instruction.is_ip_rel_memory_operand());
+        }
+    }
+
+    /// For programs that change nothing behind the call: whether RCX and R11 are what the kernel leaves,
+    /// natively and both ways out of the stub.
+    pub fn leaves_address_and_flags(&mut self) -> [bool; 3] {
+        let entry = self.site.address();
+        let mut counts = Counts::default();
+        let native = self.native(entry);
+        let [traced, done] =
+            [Agent::Traced, Agent::Done].map(|agent| self.patched(entry, agent, &mut counts));
+        [native, traced, done].map(|outcome| {
+            let registers = outcome.processor.registers;
+            registers[1] == entry + 2 && registers[11] == self.start.flags
+        })
     }
 
     fn native(&mut self, entry: u64) -> Outcome {
@@ -139,7 +193,12 @@ impl<'a> Trial<'a> {
         let traps = self.machine.traps();
         counts.redirected += traps.redirected;
         counts.restored += u32::from(traps.restored);
-        let fault = traps.fault;
+        self.patched_outcome(processor)
+    }
+
+    /// A fault in the stub counts as one in the program.
+    fn patched_outcome(&mut self, processor: Processor) -> Outcome {
+        let fault = self.machine.traps().fault;
         let fault = fault.map(|(signal, rip)| (signal, self.patch.program_address(rip).unwrap_or(rip)));
         self.outcome(processor, fault)
     }
@@ -162,6 +221,30 @@ impl<'a> Trial<'a> {
     fn outcome(&self, processor: Processor, fault: Option<(i32, u64)>) -> Outcome {
         let memory = self.code.bytes()[2 * PAGE as usize..].to_vec();
         Outcome { processor, memory, fault }
+    }
+
+    /// Takes the patch back when the program is somewhere in the stub: from [`Patch::program_address`] it
+    /// must go on as natively.
+    fn compare_return(&mut self, rng: &mut Rng, native: &Outcome, counts: &mut Counts) -> Option<String> {
+        let place = rng.pick(&self.stub_instructions());
+        let to = self.patch.program_address(place).expect("in the stub");
+        self.prepare(true);
+        self.stub.write(place, &[0xcc]);
+        // At the `movabs` RCX is where the system call in the stub ends.
+        let link = (place == self.patch.stub() + TRACED + 2).then_some(to);
+        self.machine.traps().way_back = Some((place, to, link));
+        let processor = self.machine.run(self.site.address(), &self.start, Agent::Traced, self.result);
+        counts.returns += u32::from(self.machine.traps().went_back);
+        let patched = self.patched_outcome(processor);
+        self.stub.write(self.patch.stub(), self.patch.stub_bytes());
+        let difference = native.difference(&patched)?;
+        Some(format!("back from {place:#x} to {to:#x}: {difference}"))
+    }
+
+    fn stub_instructions(&self) -> Vec<u64> {
+        let options = DecoderOptions::NONE;
+        let decoder = Decoder::with_ip(64, self.patch.stub_bytes(), self.patch.stub(), options);
+        decoder.into_iter().map(|instruction| instruction.ip()).collect()
     }
 
     /// Steps through the program with the trap flag, and compares where it was natively with where
@@ -211,6 +294,16 @@ impl<'a> Trial<'a> {
             self.patch.stub_bytes(),
         )
     }
+}
+
+/// Memory for a program, and where in it things are: the call is wherever on the first page, or across its
+/// end.
+fn memory(rng: &mut Rng) -> (Mapping, Places) {
+    let code = Mapping::anywhere(rng, LENGTH);
+    let begin = code.address();
+    let offset = if rng.one_in(4) { PAGE - 1 - rng.below(5) } else { 512 + rng.below(PAGE - 512) };
+    let places = Places { site: begin + offset, data: begin + 2 * PAGE..begin + 3 * PAGE, far_exit: begin };
+    (code, places)
 }
 
 /// Finds a place as the monitor does, though not always the first.

@@ -67,3 +67,46 @@ impl Turns for Variant<'_> {
         result.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::shared_unsafe::Shared;
+    use super::super::seat::dismiss;
+    use super::*;
+
+    fn pair(ring: &Ring, kind: Kind, mode: Mode, crowded: bool) -> [Variant<'_>; 2] {
+        [0, 1].map(|variant| Variant::new(ring, kind, mode, variant, 2, crowded).unwrap())
+    }
+
+    #[test]
+    fn outputs_reach_the_follower() {
+        let ring = Shared::new().unwrap();
+        let [mut leader, mut follower] = pair(&ring, Kind::Read(4096), Mode::Ahead, false);
+        assert_eq!((leader.lead(), follower.follow()), (Some(4096), Some(4096)));
+        assert_eq!(follower.buffer, [0; 4096]);
+    }
+
+    #[test]
+    fn inputs_are_compared() {
+        let ring = Shared::new().unwrap();
+        let [mut leader, mut follower] = pair(&ring, Kind::Write(4096), Mode::Ahead, false);
+        assert_eq!((leader.lead(), follower.follow()), (Some(4096), Some(4096)));
+        follower.buffer[4095] ^= 1;
+        assert_eq!((leader.lead(), follower.follow()), (Some(4096), None));
+    }
+
+    #[test]
+    fn nobody_waits_for_one_that_has_ended() {
+        for crowded in [false, true] {
+            let ring = Shared::new().unwrap();
+            let [mut leader, mut follower] = pair(&ring, Kind::Getpid, Mode::Lockstep, crowded);
+            std::thread::scope(|scope| {
+                let waiting = scope.spawn(|| follower.follow());
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                dismiss(&ring);
+                assert_eq!(waiting.join().unwrap(), None);
+            });
+            assert_eq!(leader.lead(), None);
+        }
+    }
+}
