@@ -52,7 +52,8 @@ fn build(crates: &Path, out: &Path) -> PathBuf {
     let script = format!("link-arg=-Wl,-T,{}", crates.join("agent/blob/agent.ld").display());
     let mut rustc = rustc(out, "agent", &crates.join("agent/blob/main.rs"), &["stretto_agent"]);
     rustc.args(["--crate-type", "bin", "-C", "lto=fat", "-C", "default-linker-libraries=no"]);
-    for flag in ["-nostdlib", "-nostartfiles", "-static-pie", "-Wl,--build-id=none,-z,noexecstack,-z,norelro"] {
+    for flag in ["-nostdlib", "-nostartfiles", "-static-pie", "-Wl,--build-id=none,-z,noexecstack,-z,norelro"]
+    {
         rustc.arg("-C").arg(format!("link-arg={flag}"));
     }
     run(rustc.arg("-C").arg(script).arg("-o").arg(&blob));
@@ -70,7 +71,8 @@ fn rustc(out: &Path, name: &str, source: &Path, needs: &[&str]) -> Command {
     // Cargo's flags are meant for other code.
     rustc.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     rustc.args(["--edition", "2024", "--target", "x86_64-unknown-linux-gnu", "--cap-lints", "allow"]);
-    for flag in ["opt-level=3", "panic=abort", "relocation-model=pie", "codegen-units=1", "target-cpu=x86-64"] {
+    for flag in ["opt-level=3", "panic=abort", "relocation-model=pie", "codegen-units=1", "target-cpu=x86-64"]
+    {
         rustc.args(["-C", flag]);
     }
     rustc.arg("--crate-name").arg(name).arg("-L").arg(out);

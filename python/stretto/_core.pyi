@@ -15,7 +15,14 @@ def policy(name: str) -> bytes:
     """
 
 def bare_tracer(kind: str, variants: int, iterations: int) -> float:
-    """Nanoseconds a call (`getpid`, `read` or `write` of 4 KiB) takes under tracers that compare nothing.
+    """Nanoseconds a call takes under tracers that compare nothing.
 
-    Raises ValueError for another kind, OSError when processes can't be started or traced.
+    `kind` is `getpid`, `read` or `write` (of 4 KiB), `read64k` or `write64k`. Raises OSError for another kind, and
+    when processes can't be started or traced.
+    """
+
+def bare_ring(kind: str, mode: str, variants: int, iterations: int) -> float:
+    """Nanoseconds a call takes over a ring without a monitor, in the mode `lockstep` or `ahead`.
+
+    Kinds and errors are those of `bare_tracer`.
     """

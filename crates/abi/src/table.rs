@@ -82,6 +82,8 @@ pub enum Mechanism {
     SetDumpable = 17,
     /// prctl(PR_GET_DUMPABLE): what is remembered.
     GetDumpable = 18,
+    /// arch_prctl(ARCH_SET_GS): the agent loses the register that it finds its place by.
+    SetGs = 19,
 }
 
 impl Mechanism {
@@ -105,6 +107,7 @@ impl Mechanism {
             16 => Self::CpusChosen,
             17 => Self::SetDumpable,
             18 => Self::GetDumpable,
+            19 => Self::SetGs,
             _ => Self::Plain,
         }
     }
@@ -323,6 +326,12 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }
 
+/// A word of a record of known size: no bounds are left to be checked when it runs, with every call in every variant.
+#[inline(always)]
+fn word_of<const SIZE: usize>(record: &[u8; SIZE], at: usize) -> u32 {
+    u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]])
+}
+
 impl<'t> Table<'t> {
     /// Checks the header and the section sizes.
     ///
@@ -358,6 +367,13 @@ impl<'t> Table<'t> {
         (index < self.count[section]).then(|| self.start[section] + index * SECTIONS[section])
     }
 
+    /// The bytes of a record.
+    #[inline(always)]
+    fn bytes_of<const SIZE: usize>(&self, section: usize, index: u32) -> Option<&'t [u8; SIZE]> {
+        let at = self.record(section, index)?;
+        self.bytes.get(at..)?.first_chunk()
+    }
+
     /// The row of a system-call number.
     #[must_use]
     pub fn by_number(&self, nr: u64) -> Option<CallRow> {
@@ -374,9 +390,9 @@ impl<'t> Table<'t> {
     /// Row `row`, if there is one.
     #[must_use]
     pub fn call(&self, row: u32) -> Option<CallRow> {
-        let at = self.record(1, row)?;
-        let word = |offset: usize| u32_at(self.bytes, at + offset);
-        let byte = |offset: usize| self.bytes[at + offset];
+        let record = self.bytes_of::<CALL>(1, row)?;
+        let word = |offset: usize| word_of(record, offset);
+        let byte = |offset: usize| record[offset];
         Some(CallRow {
             row,
             nr: word(0),
@@ -441,16 +457,16 @@ impl<'t> Table<'t> {
     /// Node `index`.
     #[must_use]
     pub fn node(&self, index: u32) -> Option<Node> {
-        let at = self.record(3, index)?;
+        let record = self.bytes_of::<NODE>(3, index)?;
         Some(Node {
-            kind: Kind::from_u8(self.bytes[at]),
-            dir: self.bytes[at + 1],
-            width: self.bytes[at + 2],
-            flags: self.bytes[at + 3],
-            a: u32_at(self.bytes, at + 4),
-            b: u32_at(self.bytes, at + 8),
-            c: u32_at(self.bytes, at + 12),
-            display: u32_at(self.bytes, at + 16),
+            kind: Kind::from_u8(record[0]),
+            dir: record[1],
+            width: record[2],
+            flags: record[3],
+            a: word_of(record, 4),
+            b: word_of(record, 8),
+            c: word_of(record, 12),
+            display: word_of(record, 16),
         })
     }
 
@@ -478,8 +494,9 @@ impl<'t> Table<'t> {
     /// Expression `index`.
     #[must_use]
     pub fn expr(&self, index: u32) -> Option<Expr> {
-        let at = self.record(6, index)?;
-        let (op, a, b) = (u32_at(self.bytes, at), u32_at(self.bytes, at + 4), u64_at(self.bytes, at + 8));
+        let record = self.bytes_of::<EXPR>(6, index)?;
+        let (op, a) = (word_of(record, 0), word_of(record, 4));
+        let b = u64::from(word_of(record, 8)) | u64::from(word_of(record, 12)) << 32;
         #[allow(clippy::cast_possible_truncation)]
         // a second operand that is an index or width is small
         let small = b as u32;

@@ -40,7 +40,6 @@ pub struct Call<'c> {
     pub mode: Mode,
     pub nr: u64,
     pub args: [u64; 6],
-    pub context: &'c Context,
     pub plan: &'c Plan,
 }
 
@@ -65,7 +64,7 @@ pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, ring: &Ring) 
     if mode == Mode::Monitored {
         return Exit::Monitor;
     }
-    let call = Call { table, row, mode, nr, args, context, plan };
+    let call = Call { table, row, mode, nr, args, plan };
     let seat = Seat { ring, plan };
     let outcome = if plan.variant == 0 { leader::make(&call, &seat) } else { follower::make(&call, &seat) };
     match outcome {

@@ -39,8 +39,7 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     }
     let outputs = payload(ring, cursor, head.outputs_at(), head.outputs);
     let mut memory = Local::default();
-    let applied =
-        apply(&call.table, &call.row, &call.args, head.result, &mut memory, &Identity, outputs);
+    let applied = apply(&call.table, &call.row, &call.args, head.result, &mut memory, &Identity, outputs);
     if applied.is_err() {
         // The record stays, for the monitor to see what there is no room for.
         return Outcome::Monitor;

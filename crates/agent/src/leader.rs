@@ -1,5 +1,6 @@
 //! The leader's half of a call: publish, wait for agreement, execute, hand out.
 
+use core::mem::MaybeUninit;
 use core::sync::atomic::Ordering;
 
 use stretto_abi::context::{OUTPUTS_POINT, SIGNAL_POINT};
@@ -10,8 +11,8 @@ use stretto_semantics::{Identity, collect, gather};
 
 use crate::entry::{Call, Outcome};
 use crate::machine_unsafe::{CANCELLED, Local, gate};
-use crate::sinks_unsafe::Writer;
-use crate::vectors::Redirected;
+use crate::sinks_unsafe::{Gathering, Notes, Writer};
+use crate::vectors::{VECTORS, Vectors, redirect};
 use crate::wait::{Seat, low_half};
 
 /// Makes the call for all variants.
@@ -29,9 +30,16 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     }
     let mut memory = Local::default();
     let mut writer = Writer::new(ring, cursor);
-    gather(&call.table, &call.row, &call.args, &mut memory, &Identity, &mut writer);
-    let mut redirected = Redirected::new(call.args);
-    if writer.overflow || memory.faulted || !redirected.redirect(call, &writer) {
+    let mut notes = Notes::new();
+    let mut gathering = Gathering { writer: &mut writer, notes: &mut notes };
+    gather(&call.table, &call.row, &call.args, &mut memory, &Identity, &mut gathering);
+    let mut args = call.args;
+    let mut vectors: Vectors = [const { MaybeUninit::uninit() }; VECTORS];
+    if writer.overflow
+        || notes.overflow
+        || memory.faulted
+        || !redirect(call, &mut args, &mut vectors, &writer, &notes)
+    {
         return Outcome::Monitor;
     }
     let lockstep = call.mode == Mode::Lockstep && followers != 0;
@@ -49,13 +57,13 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     }
     // A call with fewer than six arguments carries the secret in the last register, which the kernel ignores.
     if call.row.args[5] == NONE {
-        redirected.args[5] = call.plan.secret;
+        args[5] = call.plan.secret;
     }
-    let result = gate(call.nr, &redirected.args, seat.attention());
+    let result = gate(call.nr, &args, seat.attention());
     if result == CANCELLED {
         return if lockstep { cancel(seat, cursor, epoch) } else { Outcome::Monitor };
     }
-    hand_out(call, seat, cursor, epoch, writer, result)
+    hand_out(call, seat, cursor, epoch, &mut writer, &notes, result)
 }
 
 /// Collects the outputs behind the inputs, and lets the followers have them.
@@ -64,14 +72,14 @@ fn hand_out(
     seat: &Seat<'_>,
     cursor: Cursor,
     epoch: u32,
-    mut writer: Writer<'_>,
+    writer: &mut Writer<'_>,
+    notes: &Notes,
     result: i64,
 ) -> Outcome {
-    let before = writer.remembered();
     writer.pad();
     let start = writer.length;
     let mut memory = Local::default();
-    collect(&call.table, &call.row, &call.args, result, &mut memory, &before, &Identity, &mut writer);
+    collect(&call.table, &call.row, &call.args, result, &mut memory, notes, &Identity, writer);
     let mut outputs = writer.length - start;
     let mut flags = if seat.attention().load(Ordering::Relaxed) == 0 { 0 } else { THEN_SIGNAL };
     if writer.overflow {

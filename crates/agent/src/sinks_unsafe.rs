@@ -1,5 +1,6 @@
 //! Where inputs and outputs go: into the record (leader), or against it (follower).
 
+use core::mem::MaybeUninit;
 use core::ptr::copy_nonoverlapping;
 use core::sync::atomic::AtomicU64;
 
@@ -7,9 +8,91 @@ use stretto_abi::ring::{Cursor, Head, Ring};
 use stretto_semantics::{Before, Memory, OutSink, Part, Sink};
 
 /// Parts whose place is remembered; a call with more is the monitor's.
-pub const PARTS: usize = 40;
+const PARTS: usize = 40;
 /// Words whose value before the call is remembered.
 const WORDS: usize = 8;
+
+/// What is remembered of a call's inputs: where they stand in the record, and words that the kernel may overwrite.
+/// The arrays are not initialised: that would cost more than most calls.
+#[derive(Debug)]
+pub struct Notes {
+    /// Argument, and where in the payload the part begins.
+    parts: [MaybeUninit<(u8, u32)>; PARTS],
+    count: usize,
+    /// Address, length and value before the call.
+    words: [MaybeUninit<(u64, u8, [u8; 8])>; WORDS],
+    remembered: usize,
+    /// Something had no place.
+    pub overflow: bool,
+}
+
+impl Notes {
+    /// Nothing is remembered.
+    pub fn new() -> Self {
+        Self {
+            parts: [const { MaybeUninit::uninit() }; PARTS],
+            count: 0,
+            words: [const { MaybeUninit::uninit() }; WORDS],
+            remembered: 0,
+            overflow: false,
+        }
+    }
+
+    /// Where the memory that `argument` points at stands in the payload, part by part.
+    pub fn parts(&self, argument: u8) -> impl Iterator<Item = usize> + '_ {
+        let parts = self.parts.get(..self.count).unwrap_or(&[]);
+        // SAFETY: the first `count` have been written.
+        let parts = parts.iter().map(|part| unsafe { part.assume_init() });
+        parts.filter(move |(of, _)| *of == argument).map(|(_, at)| at as usize)
+    }
+
+    fn part(&mut self, argument: u8, at: usize) {
+        match self.parts.get_mut(self.count) {
+            #[allow(clippy::cast_possible_truncation)] // below ROOM
+            Some(place) => {
+                place.write((argument, at as u32));
+                self.count += 1;
+            }
+            None => self.overflow = true,
+        }
+    }
+
+    fn word(&mut self, address: u64, bytes: &[u8]) {
+        // Expressions look at integers only.
+        if bytes.len() > 8 {
+            return;
+        }
+        let mut word = [0; 8];
+        for (to, from) in word.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        match self.words.get_mut(self.remembered) {
+            #[allow(clippy::cast_possible_truncation)] // at most 8
+            Some(place) => {
+                place.write((address, bytes.len() as u8, word));
+                self.remembered += 1;
+            }
+            None => self.overflow = true,
+        }
+    }
+}
+
+impl Before for Notes {
+    fn before(&self, address: u64, buffer: &mut [u8]) -> bool {
+        let words = self.words.get(..self.remembered).unwrap_or(&[]);
+        words.iter().any(|word| {
+            // SAFETY: the first `remembered` have been written.
+            let (at, length, word) = unsafe { word.assume_init() };
+            if at != address || usize::from(length) < buffer.len() {
+                return false;
+            }
+            for (to, from) in buffer.iter_mut().zip(word) {
+                *to = from;
+            }
+            true
+        })
+    }
+}
 
 /// Writes a record's payload.
 #[derive(Debug)]
@@ -18,26 +101,14 @@ pub struct Writer<'r> {
     pub length: usize,
     /// It does not fit.
     pub overflow: bool,
-    /// Argument, and where in the payload the part begins.
-    parts: [(u8, u32); PARTS],
-    count: usize,
-    before: [(u64, u8, [u8; 8]); WORDS],
-    remembered: usize,
 }
 
 impl<'r> Writer<'r> {
     /// A writer for the record at `cursor`.
     pub fn new(ring: &'r Ring, cursor: Cursor) -> Self {
         let from = Ring::payload(cursor);
-        Self {
-            payload: ring.data.get(from..from + Ring::PAYLOAD / 8).unwrap_or(&[]),
-            length: 0,
-            overflow: false,
-            parts: [(0, 0); PARTS],
-            count: 0,
-            before: [(0, 0, [0; 8]); WORDS],
-            remembered: 0,
-        }
+        let payload = ring.data.get(from..from + Ring::PAYLOAD / 8).unwrap_or(&[]);
+        Self { payload, length: 0, overflow: false }
     }
 
     /// Address of byte `at` of the payload.
@@ -50,7 +121,11 @@ impl<'r> Writer<'r> {
         let mut word = [0u8; 8];
         for (byte, place) in word.iter_mut().zip(at..) {
             // SAFETY: within the payload, or not looked at.
-            *byte = if place < self.length { unsafe { *self.payload.as_ptr().cast::<u8>().add(place) } } else { 0 };
+            *byte = if place < self.length {
+                unsafe { *self.payload.as_ptr().cast::<u8>().add(place) }
+            } else {
+                0
+            };
         }
         u64::from_le_bytes(word)
     }
@@ -66,12 +141,6 @@ impl<'r> Writer<'r> {
     /// Rounds up to a whole word.
     pub fn pad(&mut self) {
         self.length = (self.length + 7) & !7;
-    }
-
-    /// Where the memory that `argument` points at stands in the payload, part by part.
-    pub fn parts(&self, argument: u8) -> impl Iterator<Item = usize> + '_ {
-        let parts = self.parts.get(..self.count).unwrap_or(&[]);
-        parts.iter().filter(move |(of, _)| *of == argument).map(|(_, at)| *at as usize)
     }
 
     /// The next `length` bytes; `None` if there is no room for them.
@@ -90,10 +159,16 @@ impl<'r> Writer<'r> {
     }
 
     fn put(&mut self, bytes: &[u8]) {
-        if let Some(place) = self.take(bytes.len()) {
-            // SAFETY: `place` has the length of `bytes`, and they don't overlap: one is in the ring.
-            unsafe { copy_nonoverlapping(bytes.as_ptr(), place.as_mut_ptr(), bytes.len()) }
+        let Some(place) = self.take(bytes.len()) else { return };
+        // Almost all pieces are integers; for them the general copy costs more than they are worth.
+        if bytes.len() <= 16 {
+            for (to, from) in place.iter_mut().zip(bytes) {
+                *to = *from;
+            }
+            return;
         }
+        // SAFETY: `place` has the length of `bytes`, and they don't overlap: one is in the ring.
+        unsafe { copy_nonoverlapping(bytes.as_ptr(), place.as_mut_ptr(), bytes.len()) }
     }
 
     fn copy<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize {
@@ -101,67 +176,30 @@ impl<'r> Writer<'r> {
     }
 }
 
-impl Sink for Writer<'_> {
+/// Writes inputs to the record, and remembers what is needed later.
+#[derive(Debug)]
+pub struct Gathering<'g, 'r> {
+    pub writer: &'g mut Writer<'r>,
+    pub notes: &'g mut Notes,
+}
+
+impl Sink for Gathering<'_, '_> {
     fn part(&mut self, part: Part) {
-        if part.depth == 0 {
-            return;
+        if part.depth > 0 {
+            self.notes.part(part.argument, self.writer.length);
         }
-        match self.parts.get_mut(self.count) {
-            #[allow(clippy::cast_possible_truncation)] // below ROOM
-            Some(place) => *place = (part.argument, self.length as u32),
-            None => self.overflow = true,
-        }
-        self.count += 1;
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        self.put(bytes);
+        self.writer.put(bytes);
     }
 
     fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize {
-        self.copy(memory, address, length)
+        self.writer.copy(memory, address, length)
     }
 
     fn before(&mut self, address: u64, bytes: &[u8]) {
-        // Expressions look at integers only.
-        if bytes.len() > 8 {
-            return;
-        }
-        let mut word = [0; 8];
-        for (to, from) in word.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-        match self.before.get_mut(self.remembered) {
-            #[allow(clippy::cast_possible_truncation)] // at most 8
-            Some(place) => *place = (address, bytes.len() as u8, word),
-            None => self.overflow = true,
-        }
-        self.remembered += 1;
-    }
-}
-
-/// Memory as it was before the call.
-#[derive(Clone, Copy, Debug)]
-pub struct Remembered([(u64, u8, [u8; 8]); WORDS]);
-
-impl Writer<'_> {
-    /// What has been remembered.
-    pub fn remembered(&self) -> Remembered {
-        Remembered(self.before)
-    }
-}
-
-impl Before for Remembered {
-    fn before(&self, address: u64, buffer: &mut [u8]) -> bool {
-        self.0.iter().any(|(at, length, word)| {
-            if *at != address || usize::from(*length) < buffer.len() {
-                return false;
-            }
-            for (to, from) in buffer.iter_mut().zip(word) {
-                *to = *from;
-            }
-            true
-        })
+        self.notes.word(address, bytes);
     }
 }
 

@@ -1,68 +1,75 @@
 //! What is checked is what happens: the kernel reads the inputs from the record, not from the program's memory.
 
-use stretto_abi::table::{DIR_IN, Kind, NONE};
+use core::mem::MaybeUninit;
+
+use stretto_abi::table::{DIR_IN, Kind};
 
 use crate::entry::Call;
-use crate::sinks_unsafe::Writer;
+use crate::sinks_unsafe::{Notes, Writer};
 
 /// Vectors of a call that are redirected; with more, the call is the monitor's.
-const VECTORS: usize = 16;
+pub const VECTORS: usize = 16;
 
-/// Arguments that point into the record.
-#[derive(Clone, Copy, Debug)]
-pub struct Redirected {
-    pub args: [u64; 6],
-    vectors: [[u64; 2]; VECTORS],
+/// Vectors (address, length) that point into the record. Not initialised: most calls have none.
+pub type Vectors = [MaybeUninit<[u64; 2]>; VECTORS];
+
+/// What has to be redirected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Nothing: no memory that the kernel only reads.
+    None,
+    /// One buffer or string.
+    Buffer,
+    /// Vectors.
+    Vectors,
 }
 
-impl Redirected {
-    /// The arguments as the program gave them.
-    pub fn new(args: [u64; 6]) -> Self {
-        Self { args, vectors: [[0; 2]; VECTORS] }
+/// What the argument at `index` gives the kernel to read.
+pub fn input(call: &Call<'_>, index: usize) -> Input {
+    let (Some(&node), Some(&value)) = (call.row.args.get(index), call.args.get(index)) else {
+        return Input::None;
+    };
+    let pointer = call.table.node(node).filter(|node| node.kind == Kind::Ptr && node.dir == DIR_IN);
+    let Some(pointer) = pointer.filter(|_| value != 0) else { return Input::None };
+    match call.table.node(pointer.a).map(|target| target.kind) {
+        Some(Kind::Bytes | Kind::CStr) => Input::Buffer,
+        Some(Kind::Iovec) => Input::Vectors,
+        _ => Input::None,
     }
+}
 
-    /// Redirects every input buffer of `call` to its copy in the record. False: that can't be done.
-    pub fn redirect(&mut self, call: &Call<'_>, writer: &Writer<'_>) -> bool {
-        (0..6u8).all(|argument| self.argument(argument, call, writer))
-    }
-
-    fn argument(&mut self, argument: u8, call: &Call<'_>, writer: &Writer<'_>) -> bool {
-        let index = usize::from(argument);
-        let (Some(&node), Some(&value)) = (call.row.args.get(index), call.args.get(index)) else {
-            return true;
-        };
-        let Some(node) = call.table.node(node).filter(|_| node != NONE) else { return true };
-        if node.kind != Kind::Ptr || value == 0 || node.dir != DIR_IN {
-            return true;
-        }
-        match call.table.node(node.a).map(|target| target.kind) {
-            Some(Kind::Bytes | Kind::CStr) => match (writer.parts(argument).next(), self.args.get_mut(index)) {
-                (Some(at), Some(place)) => {
-                    *place = writer.address(at);
-                    true
-                }
-                _ => false,
-            },
-            Some(Kind::Iovec) => self.iovec(argument, index, writer),
-            _ => true,
-        }
-    }
-
-    /// Parts of vectors come in pairs: the length, and the bytes (`semantics::gather`).
-    fn iovec(&mut self, argument: u8, index: usize, writer: &Writer<'_>) -> bool {
-        let mut count = 0;
-        for (number, at) in writer.parts(argument).enumerate() {
-            let Some(vector) = self.vectors.get_mut(number / 2) else { return false };
-            match number % 2 {
-                0 => vector[1] = writer.word(at),
-                _ => vector[0] = writer.address(at),
+/// Redirects the input buffers of `call` to their copies in the record. False: that can't be done.
+pub fn redirect(
+    call: &Call<'_>,
+    args: &mut [u64; 6],
+    vectors: &mut Vectors,
+    writer: &Writer<'_>,
+    notes: &Notes,
+) -> bool {
+    (0..6u8).zip(args).all(|(argument, place)| match input(call, argument.into()) {
+        Input::None => true,
+        Input::Buffer => notes.parts(argument).next().is_some_and(|at| {
+            *place = writer.address(at);
+            true
+        }),
+        Input::Vectors => {
+            let found = iovec(argument, vectors, writer, notes);
+            if let Some(1..) = found {
+                *place = vectors.as_ptr() as u64;
             }
-            count = number + 1;
+            found.is_some()
         }
-        let address = self.vectors.as_ptr() as u64;
-        if let Some(place) = self.args.get_mut(index).filter(|_| count > 0) {
-            *place = address;
-        }
-        count % 2 == 0
+    })
+}
+
+/// Parts of vectors come in pairs: the length, and the bytes (`semantics::gather`). How many vectors there are.
+fn iovec(argument: u8, vectors: &mut Vectors, writer: &Writer<'_>, notes: &Notes) -> Option<usize> {
+    let mut parts = notes.parts(argument);
+    let mut count = 0;
+    while let Some(length) = parts.next() {
+        let bytes = parts.next()?;
+        vectors.get_mut(count)?.write([writer.address(bytes), writer.word(length)]);
+        count += 1;
     }
+    Some(count)
 }

@@ -58,12 +58,7 @@ impl Seat<'_> {
 
     /// Waits until `ready` gives something. It looks at what another variant writes to the word at `address`, which
     /// `value` reads, and at the monitor's notices.
-    pub fn until<T>(
-        &self,
-        address: u64,
-        value: impl Fn() -> u32,
-        mut ready: impl FnMut() -> Option<T>,
-    ) -> T {
+    pub fn until<T>(&self, address: u64, value: impl Fn() -> u32, mut ready: impl FnMut() -> Option<T>) -> T {
         let news = &self.ring.notices.news;
         loop {
             for _ in 0..self.plan.looks {
@@ -77,10 +72,8 @@ impl Seat<'_> {
             let (seen, heard) = (value(), news.load(Ordering::SeqCst));
             let result = ready();
             if result.is_none() {
-                let waiters = [
-                    Waiter::new(address, seen),
-                    Waiter::new(core::ptr::from_ref(news) as u64, heard),
-                ];
+                let waiters =
+                    [Waiter::new(address, seen), Waiter::new(core::ptr::from_ref(news) as u64, heard)];
                 let arguments = [waiters.as_ptr() as u64, 2, 0, 0, 0, self.plan.secret];
                 gate(SYS_FUTEX_WAITV, &arguments, &self.plan.never);
             }

@@ -50,12 +50,7 @@ const fn answer(value: u32) -> libc::sock_filter {
 /// Goes on behind the next instruction if what was loaded is `value`.
 #[allow(clippy::cast_possible_truncation)] // opcodes fit in 16 bits
 const fn skip_if_equal(value: u32) -> libc::sock_filter {
-    libc::sock_filter {
-        code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
-        jt: 1,
-        jf: 0,
-        k: value,
-    }
+    libc::sock_filter { code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16, jt: 1, jf: 0, k: value }
 }
 
 /// Goes on `count` instructions further.
@@ -79,11 +74,7 @@ impl Program {
     pub fn new(gate: Option<&Gate>, rules: &[Rule]) -> Self {
         // 32-bit entry (int 0x80, sysenter) has other numbers and other structures: it is answered ENOSYS by the kernel
         // itself, in every variant.
-        let mut code = vec![
-            load(ARCH),
-            skip_if_equal(ARCH_X86_64),
-            answer(RET_ERRNO | libc::ENOSYS as u32),
-        ];
+        let mut code = vec![load(ARCH), skip_if_equal(ARCH_X86_64), answer(RET_ERRNO | libc::ENOSYS as u32)];
         if let Some(gate) = gate {
             for (offset, value) in
                 [(INSTRUCTION_POINTER, low(gate.after)), (INSTRUCTION_POINTER + 4, high(gate.after))]
@@ -106,7 +97,8 @@ impl Program {
     /// # Errors
     /// What the kernel answers.
     pub fn install(&self) -> io::Result<()> {
-        #[allow(clippy::cast_possible_truncation)] // at most 4096 instructions (BPF_MAXINSNS), else the kernel refuses
+        #[allow(clippy::cast_possible_truncation)]
+        // at most 4096 instructions (BPF_MAXINSNS), else the kernel refuses
         let program = libc::sock_fprog { len: self.0.len() as u16, filter: self.0.as_ptr().cast_mut() };
         // SAFETY: `program` describes instructions that the kernel copies.
         let load = || unsafe {

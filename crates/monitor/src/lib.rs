@@ -19,7 +19,6 @@ mod job;
 mod layout;
 mod mailbox;
 mod memory;
-mod memory_file;
 mod padded;
 mod program;
 mod rendezvous;
@@ -29,6 +28,7 @@ mod session;
 mod signals_unsafe;
 mod spawn_unsafe;
 mod taskset;
+mod text;
 mod tracer;
 mod warnings;
 

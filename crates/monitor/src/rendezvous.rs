@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use stretto_abi::ring::{Cursor, Head, Phase, Ring};
 use stretto_abi::table::{Mechanism, ResultKind, Who};
 
+use crate::agent::territory;
 use crate::divergence::{self, Kind};
 use crate::lock;
 use crate::mailbox::Decision;
@@ -275,6 +276,10 @@ fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: 
             return session.post_all(set, &Decision::Refuse(errno));
         }
     };
+    let table = session.table().filter(|_| session.agents.is_some());
+    if table.is_some_and(|table| territory::touches(&table, row, &call.args())) {
+        return session.post_all(set, &Decision::Refuse(libc::ENOMEM));
+    }
     match (row.who, row.mechanism) {
         (Who::Refused, _) => {
             crate::warnings::refused(session, call, row);

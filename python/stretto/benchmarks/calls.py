@@ -1,8 +1,9 @@
-"""What one replicated system call costs: natively, in a bare tracer, under Stretto.
+"""What one replicated system call costs: natively, over the yardsticks, under Stretto.
 
-The bare tracer (`crates/monitor/src/yardstick`) stops the same calls of as many variants and shares their
-results by the fewest requests possible. Its ratio to native is the price of ptrace; Stretto's ratio to it is
-Stretto's own.
+Each tier has its yardstick (`crates/monitor/src/yardstick`), which does the least that the tier can do with.
+The bare tracer stops the same calls of as many variants and shares their results by the fewest requests
+possible: its ratio to native is the price of ptrace, tier 1's ratio to it is Stretto's own. The bare ring
+exchanges the same records between as many processes, with no monitor; tier 2 is measured by it.
 """
 
 import os
@@ -13,29 +14,89 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
 from ..errors import StrettoError
-from .machine import environment, machine, output, stretto
+from .machine import environment, guarded, machine, output, stretto
 
 SOURCE = Path(__file__).with_name("guest.c")
-KINDS = {"getpid": "getpid", "read": "read 4 KiB", "write": "write 4 KiB"}
-#: What tier 1 may cost, as a multiple of the bare tracer; `stretto bench calls --check` holds it to that.
-LIMIT = 1.6
-#: Native calls are so short that more of them are made.
-NATIVE = 10
+KIB = 1024
+
+
+class Kind(NamedTuple):
+    """A call that is measured."""
+
+    label: str
+    call: str
+    size: int = 0
+
+    @property
+    def large(self) -> bool:
+        """Whether copying is what it costs."""
+        return self.size > 4 * KIB
+
+    def many(self, iterations: int) -> int:
+        """How many calls are made where one is cheap: natively, and without stops."""
+        return iterations * (2 if self.large else 10)
+
+
+#: By the names that the core knows.
+KINDS = {
+    "getpid": Kind("getpid", "getpid"),
+    "read": Kind("read 4 KiB", "read", 4 * KIB),
+    "write": Kind("write 4 KiB", "write", 4 * KIB),
+    "read64k": Kind("read 64 KiB", "read", 64 * KIB),
+    "write64k": Kind("write 64 KiB", "write", 64 * KIB),
+}
+Mode = Literal["lockstep", "ahead"]
+MODES: tuple[Mode, Mode] = ("lockstep", "ahead")
+
+
+class Limits(TypedDict):
+    """What `stretto bench calls --check` holds Stretto to."""
+
+    tier1_to_bare_tracer: float
+    tier2_to_bare_ring: float
+    tier2_to_bare_ring_large: float
+    tier1_to_tier2: float
+
+
+#: All are the most that may be, but for the last: tier 2 is at least so many times cheaper.
+LIMITS: Limits = {
+    "tier1_to_bare_tracer": 1.6,
+    "tier2_to_bare_ring": 1.5,
+    "tier2_to_bare_ring_large": 1.3,
+    "tier1_to_tier2": 12.0,
+}
+
+
+class Times(NamedTuple):
+    """One round of one kind in one mode: nanoseconds a call."""
+
+    native: float
+    bare_tracer: float
+    tier1: float
+    bare_ring: float
+    tier2: float
 
 
 class Cost(TypedDict):
-    """One kind of call: medians in nanoseconds; ratios are medians of the rounds' own ratios."""
+    """One kind of call in one mode: medians in nanoseconds; ratios are medians of the rounds' own ratios."""
 
     kind: str
+    mode: Mode
     native: float
-    bare: float
-    stretto: float
-    bare_to_native: float
-    stretto_to_native: float
-    stretto_to_bare: float
+    bare_tracer: float
+    tier1: float
+    bare_ring: float
+    tier2: float
+    tier1_to_bare_tracer: float
+    tier2_to_bare_ring: float
+    tier1_to_tier2: float
+    tier2_to_native: float
+    bare_ring_to_native: float
+    beyond: list[str]
+    """The ratios that are beyond their limit."""
 
 
 class Calls(TypedDict):
@@ -46,59 +107,92 @@ class Calls(TypedDict):
     variants: int
     iterations: int
     rounds: int
-    limit: float
+    limits: Limits
     within_limit: bool
     calls: list[Cost]
 
 
-Round = tuple[float, float, float]
-
-
 def measure(variants: int, iterations: int, rounds: int, progress: Callable[[str], None]) -> Calls:
-    """Measures all kinds in every round, so that what disturbs the machine disturbs all of them."""
-    times: dict[str, list[Round]] = {kind: [] for kind in KINDS}
+    """Measures everything in every round, so that what disturbs the machine disturbs all of it."""
+    times: dict[tuple[str, Mode], list[Times]] = {(kind, mode): [] for kind in KINDS for mode in MODES}
     with _guest() as guest:
         for number in range(rounds):
             for kind in KINDS:
-                progress(f"round {number + 1} of {rounds}: {KINDS[kind]}")
-                times[kind].append(_round(guest, kind, variants, iterations))
-    costs = [_cost(kind, times[kind]) for kind in KINDS]
+                progress(f"round {number + 1} of {rounds}: {KINDS[kind].label}")
+                for mode, measured in _round(guest, kind, variants, iterations).items():
+                    times[kind, mode].append(measured)
+    costs = [_cost(kind, mode, measured) for (kind, mode), measured in times.items()]
     return {
         "benchmark": "calls",
         "machine": machine(),
         "variants": variants,
         "iterations": iterations,
         "rounds": rounds,
-        "limit": LIMIT,
-        "within_limit": all(cost["stretto_to_bare"] <= LIMIT for cost in costs),
+        "limits": LIMITS,
+        "within_limit": not any(cost["beyond"] for cost in costs),
         "calls": costs,
     }
 
 
-def _round(guest: str, kind: str, variants: int, iterations: int) -> Round:
-    from .._core import bare_tracer
+def _round(guest: str, name: str, variants: int, iterations: int) -> dict[Mode, Times]:
+    from .._core import bare_ring, bare_tracer
 
+    kind = KINDS[name]
     environ = environment()
-    native = float(output([guest, kind, str(iterations * NATIVE)], environ))
+    many = kind.many(iterations)
+
+    def command(count: int) -> list[str]:
+        return [guest, kind.call, str(kind.size), str(count)]
+
+    native = float(output(command(many), environ))
+    tracer = _bare(bare_tracer, name, variants, iterations)
+    tier1 = float(output(stretto(variants, command(iterations), "--policy=strict"), environ))
+    times: dict[Mode, Times] = {}
+    for mode in MODES:
+        ring = _bare(bare_ring, name, mode, variants, many)
+        tier2 = float(output(guarded(variants, mode, command(many)), environ))
+        times[mode] = Times(native, tracer, tier1, ring, tier2)
+    return times
+
+
+def _bare(yardstick: Callable[..., float], *arguments: str | int) -> float:
     try:
-        bare = bare_tracer(kind, variants, iterations)
+        return yardstick(*arguments)
     except OSError as error:
-        raise StrettoError(f"bench: the bare tracer failed: {error}; see stretto doctor") from None
-    guarded = float(output(stretto(variants, [guest, kind, str(iterations)]), environ))
-    return native, bare, guarded
+        name = yardstick.__name__.replace("_", " ")
+        raise StrettoError(f"bench: the {name} failed: {error}; see stretto doctor") from None
 
 
-def _cost(kind: str, rounds: list[Round]) -> Cost:
-    native, bare, guarded = (statistics.median(times) for times in zip(*rounds, strict=True))
-    return {
+def _cost(kind: str, mode: Mode, rounds: list[Times]) -> Cost:
+    native, bare_tracer, tier1, bare_ring, tier2 = map(statistics.median, zip(*rounds, strict=True))
+    cost: Cost = {
         "kind": kind,
+        "mode": mode,
         "native": native,
-        "bare": bare,
-        "stretto": guarded,
-        "bare_to_native": statistics.median(bare / native for native, bare, _ in rounds),
-        "stretto_to_native": statistics.median(guarded / native for native, _, guarded in rounds),
-        "stretto_to_bare": statistics.median(guarded / bare for _, bare, guarded in rounds),
+        "bare_tracer": bare_tracer,
+        "tier1": tier1,
+        "bare_ring": bare_ring,
+        "tier2": tier2,
+        "tier1_to_bare_tracer": statistics.median(times.tier1 / times.bare_tracer for times in rounds),
+        "tier2_to_bare_ring": statistics.median(times.tier2 / times.bare_ring for times in rounds),
+        "tier1_to_tier2": statistics.median(times.tier1 / times.tier2 for times in rounds),
+        "tier2_to_native": statistics.median(times.tier2 / times.native for times in rounds),
+        "bare_ring_to_native": statistics.median(times.bare_ring / times.native for times in rounds),
+        "beyond": [],
     }
+    cost["beyond"] = _beyond(cost)
+    return cost
+
+
+def _beyond(cost: Cost) -> list[str]:
+    large = KINDS[cost["kind"]].large
+    ring = LIMITS["tier2_to_bare_ring_large"] if large else LIMITS["tier2_to_bare_ring"]
+    exceeded = {
+        "tier1_to_bare_tracer": cost["tier1_to_bare_tracer"] > LIMITS["tier1_to_bare_tracer"],
+        "tier2_to_bare_ring": cost["tier2_to_bare_ring"] > ring,
+        "tier1_to_tier2": cost["tier1_to_tier2"] < LIMITS["tier1_to_tier2"],
+    }
+    return [ratio for ratio, beyond in exceeded.items() if beyond]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-/* Makes one system call many times and prints the nanoseconds that one takes: guest getpid|read|write COUNT.
+/* Makes one system call many times and prints the nanoseconds that one takes: guest getpid|read|write BYTES COUNT.
  * The clock is read twice in all, so that it does not matter what reading it costs under Stretto. */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -9,7 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static char block[4096];
+static char block[64 << 10];
+static size_t size;
 
 static double now(void) {
     struct timespec time;
@@ -20,19 +21,20 @@ static double now(void) {
 static long turns(long call, int file, long count) {
     long last = 0;
     for (long turn = 0; turn < count; turn++)
-        last = syscall(call, file, block, sizeof block);
+        last = syscall(call, file, block, size);
     return last;
 }
 
 int main(int argc, char **argv) {
-    const char *kind = argc == 3 ? argv[1] : "";
-    long count = argc == 3 ? atol(argv[2]) : 0;
+    const char *kind = argc == 4 ? argv[1] : "";
+    long count = argc == 4 ? atol(argv[3]) : 0;
+    size = argc == 4 ? strtoul(argv[2], NULL, 10) : 0;
     long call = !strcmp(kind, "getpid")  ? SYS_getpid
                 : !strcmp(kind, "read")  ? SYS_read
                 : !strcmp(kind, "write") ? SYS_write
                                          : -1;
-    if (call < 0 || count < 1) {
-        fprintf(stderr, "usage: guest getpid|read|write COUNT\n");
+    if (call < 0 || count < 1 || size > sizeof block) {
+        fprintf(stderr, "usage: guest getpid|read|write BYTES COUNT\n");
         return 2;
     }
     int file = call == SYS_read ? open("/dev/zero", O_RDONLY) : open("/dev/null", O_WRONLY);
@@ -41,7 +43,7 @@ int main(int argc, char **argv) {
     double start = now();
     long last = turns(call, file, count);
     double end = now();
-    if (last != (call == SYS_getpid ? (long)getpid() : (long)sizeof block)) {
+    if (last != (call == SYS_getpid ? (long)getpid() : (long)size)) {
         fprintf(stderr, "guest: %s returned %ld\n", kind, last);
         return 1;
     }

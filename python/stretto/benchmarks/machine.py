@@ -12,10 +12,15 @@ from ..errors import StrettoError, printable
 PATIENCE = 300
 
 
-def stretto(variants: int, command: list[str]) -> list[str]:
+def stretto(variants: int, command: list[str], *options: str) -> list[str]:
     """`command` under Stretto, whatever the settings of this directory are."""
-    options = [f"--config={os.devnull}", f"--variants={variants}"]
-    return [sys.executable, "-m", "stretto", "run", *options, "--", *command]
+    settings = [f"--config={os.devnull}", f"--variants={variants}", *options]
+    return [sys.executable, "-m", "stretto", "run", *settings, "--", *command]
+
+
+def guarded(variants: int, mode: str, command: list[str]) -> list[str]:
+    """`command` under Stretto, with all that can be checked inside the variants in this mode."""
+    return [sys.executable, "-m", "stretto.benchmarks.guarded", str(variants), mode, *command]
 
 
 def environment() -> dict[str, str]:

@@ -39,12 +39,7 @@ pub fn make<const WORDS: usize>(call: &Call, seat: &Seat<'_, WORDS>) -> Outcome 
     hand_out(call, seat, cursor, epoch)
 }
 
-fn hand_out<const WORDS: usize>(
-    call: &Call,
-    seat: &Seat<'_, WORDS>,
-    cursor: Cursor,
-    epoch: u32,
-) -> Outcome {
+fn hand_out<const WORDS: usize>(call: &Call, seat: &Seat<'_, WORDS>, cursor: Cursor, epoch: u32) -> Outcome {
     let ring = seat.ring();
     let start = call.inputs.next_multiple_of(8);
     let overflow = start + call.outputs > Shared::<WORDS>::PAYLOAD;

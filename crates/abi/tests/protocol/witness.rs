@@ -25,7 +25,11 @@ pub struct Witness {
 impl Witness {
     /// The leader executes a call that all of `followers` (bits) must have checked.
     pub fn executes(&self, call: &Call, followers: u32) {
-        assert_eq!(self.executed.fetch_add(1, SeqCst), call.number, "{call:?} is not the next to be executed");
+        assert_eq!(
+            self.executed.fetch_add(1, SeqCst),
+            call.number,
+            "{call:?} is not the next to be executed"
+        );
         for follower in (1..MAX_VARIANTS).filter(|follower| followers & 1 << follower != 0) {
             let checked = self.checked[follower].load(SeqCst);
             assert_eq!(checked, call.number + 1, "{call:?} executed unchecked by {follower}");
@@ -52,13 +56,17 @@ impl Witness {
     pub fn meet(&self, mut arrivals: impl Iterator<Item = Arrival>) {
         match arrivals.next() {
             Some(Arrival::Call { number, done }) => {
-                let alike = |other| matches!(other, Arrival::Call { number: its, done: false } if its == number);
+                let alike =
+                    |other| matches!(other, Arrival::Call { number: its, done: false } if its == number);
                 assert!(arrivals.all(alike), "somebody has not come with call {number}");
                 let executed = if done { number + 1 } else { number };
                 assert_eq!(self.executed.swap(number + 1, SeqCst), executed, "call {number} executed twice");
                 self.slow.fetch_add(1, SeqCst);
             }
-            _ => assert!(arrivals.all(|other| matches!(other, Arrival::Point)), "a call, and a signal behind one"),
+            _ => assert!(
+                arrivals.all(|other| matches!(other, Arrival::Point)),
+                "a call, and a signal behind one"
+            ),
         }
     }
 
@@ -67,7 +75,10 @@ impl Witness {
         assert_eq!(self.executed.load(SeqCst), calls, "calls are missing");
         let cancelled = self.cancelled.lock().unwrap();
         let refused = self.refused.lock().unwrap();
-        assert!(refused.iter().all(|call| cancelled.contains(call)), "{refused:?} refused, {cancelled:?} taken back");
+        assert!(
+            refused.iter().all(|call| cancelled.contains(call)),
+            "{refused:?} refused, {cancelled:?} taken back"
+        );
     }
 
     /// Calls that ended in the monitor, and records taken back.

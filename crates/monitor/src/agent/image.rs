@@ -13,8 +13,8 @@ use crate::filter_unsafe::{Gate, Program};
 
 /// Where agents, contexts and rings lie: below everything that the kernel, the monitor and language runtimes choose
 /// (`layout::mm`), 512 GiB for each variant, so that no address is valid in two.
-const AREAS: u64 = 0x1000_0000_0000;
-const AREA: u64 = 0x0080_0000_0000;
+pub const AREAS: u64 = 0x1000_0000_0000;
+pub const AREA: u64 = 0x0080_0000_0000;
 const PAGE: u64 = 4096;
 
 /// How often a waiting variant looks before it sleeps, when it has a CPU of its own: about as long as the wake-up

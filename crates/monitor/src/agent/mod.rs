@@ -5,6 +5,7 @@ pub mod image;
 pub mod ring_unsafe;
 pub mod rules;
 mod sealed_unsafe;
+pub mod territory;
 
 use stretto_abi::table::Table;
 

@@ -134,6 +134,13 @@ impl<'s> Tracer<'s> {
         stopped.set_registers(&Registers { gs_base, ..stopped.registers()? })
     }
 
+    /// The program takes the agent's register for itself: from now on all its calls are the monitor's.
+    pub(super) fn do_without_agent(&mut self, tid: i32) -> Result<(), Error> {
+        self.unpatch(tid, 0, u64::MAX)?;
+        self.task(tid)?.mm.borrow_mut().contexts = None;
+        Ok(())
+    }
+
     /// Makes the ring of the leader's thread, if it has none yet.
     pub(super) fn make_ring(&self, set: &TaskSet) -> bool {
         let mut meeting = lock(&set.meeting);

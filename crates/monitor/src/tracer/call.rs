@@ -11,6 +11,7 @@ use stretto_tracee::{Error, Remote, Resume, Stopped, arguments};
 use super::Tracer;
 use super::leader::restarts;
 use super::task::{Held, State};
+use crate::agent::territory::is_about_a_range;
 use crate::gather::Collector;
 use crate::lock;
 use crate::memory::VariantMemory;
@@ -18,8 +19,6 @@ use crate::rendezvous;
 use crate::taskset::{Arrival, CallArrival, Meaning, number};
 
 const RESTART_SYSCALL: u64 = 219;
-/// The category of calls that change what is mapped (`CATEGORIES` in `python/stretto/syscalls/compile.py`).
-const MEMORY: u8 = 3;
 
 impl Tracer<'_> {
     pub(super) fn on_entry(&mut self, mut stopped: Stopped) -> Result<(), Error> {
@@ -61,8 +60,11 @@ impl Tracer<'_> {
                 if done.is_none() && self.in_process(&row) {
                     stopped = self.promote(stopped, &mut registers, &row)?;
                 }
-                if row.category == MEMORY {
+                if self.session.agents.is_some() && is_about_a_range(&self.table, &row) {
                     self.unpatch_for(tid, &row, &args)?;
+                }
+                if row.mechanism == Mechanism::SetGs {
+                    self.do_without_agent(tid)?;
                 }
                 Meaning::Known(row)
             }

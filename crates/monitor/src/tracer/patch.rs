@@ -1,5 +1,7 @@
 //! Patching the `syscall` instructions that are reached often, and finding the way for threads that come to a patch.
 
+use std::rc::Rc;
+
 use stretto_abi::policy::{Mode, mode};
 use stretto_abi::table::CallRow;
 use stretto_patcher::{LOOK_AHEAD, Site, site};
@@ -8,8 +10,11 @@ use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 use super::Tracer;
 use crate::layout::maps::{self, Mapping};
 use crate::layout::patches::CHUNK;
-use crate::memory_file;
+use crate::text;
 
+/// MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE and its registration, include/uapi/linux/membarrier.h.
+const SYNC_CORE: u64 = 1 << 5;
+const REGISTER_SYNC_CORE: u64 = 1 << 6;
 /// Attempts at finding room for stubs near a site.
 const ATTEMPTS: usize = 64;
 
@@ -80,8 +85,9 @@ impl Tracer<'_> {
         };
         match patch {
             Ok(patch) => {
-                let stub = memory_file::write(tid, patch.stub(), patch.stub_bytes());
-                if !stub || !self.write_text(&stopped, address, patch.window())? {
+                let stub = text::write(&stopped, patch.stub(), patch.stub_bytes());
+                let (stopped, written) = self.write_text(stopped, registers, address, patch.window())?;
+                if !stub || !written {
                     self.refuse(tid, address, "its memory can't be written".to_owned())?;
                     return Ok(stopped);
                 }
@@ -93,10 +99,13 @@ impl Tracer<'_> {
                 if self.variant == 0 {
                     self.session.statistics.patched.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 }
+                Ok(stopped)
             }
-            Err(why) => self.refuse(tid, address, why)?,
+            Err(why) => {
+                self.refuse(tid, address, why)?;
+                Ok(stopped)
+            }
         }
-        Ok(stopped)
     }
 
     fn refuse(&mut self, tid: i32, site: u64, why: String) -> Result<(), Error> {
@@ -163,23 +172,37 @@ impl Tracer<'_> {
         Ok((stopped, place))
     }
 
-    /// Writes program text that other threads may be executing. False: it can't be written.
+    /// Writes program text that other threads may be executing, at the entry of a call. False: it can't be written.
     ///
     /// With one thread nobody executes it. With several, the first byte becomes a breakpoint, then the others are
-    /// written, then the first: a thread that comes by meanwhile traps, and is sent where it belongs when the patch is
-    /// known (the kernel patches its own text like this, `smp_text_poke_batch_finish` in arch/x86/kernel/alternative.c).
-    fn write_text(&mut self, stopped: &Stopped, address: u64, bytes: &[u8]) -> Result<bool, Error> {
+    /// written, then the first, and after each step every processor that runs the process forgets what it has fetched
+    /// (membarrier(2), SYNC_CORE). A thread that comes by meanwhile traps, and is sent where it belongs when the patch
+    /// is known. The kernel patches its own text like this (arch/x86/kernel/alternative.c).
+    fn write_text(
+        &mut self,
+        stopped: Stopped,
+        registers: &Registers,
+        address: u64,
+        bytes: &[u8],
+    ) -> Result<(Stopped, bool), Error> {
         let tid = stopped.tid();
-        let mm = std::rc::Rc::clone(&self.task(tid)?.mm);
-        let alone = self.tasks.values().filter(|task| std::rc::Rc::ptr_eq(&task.mm, &mm)).count() == 1;
-        if alone {
-            return Ok(memory_file::write(tid, address, bytes));
+        let mm = Rc::clone(&self.task(tid)?.mm);
+        let alone = self.tasks.values().filter(|task| Rc::ptr_eq(&task.mm, &mm)).count() == 1;
+        let (Some((first, rest)), false) = (bytes.split_first(), alone) else {
+            let written = text::write(&stopped, address, bytes);
+            return Ok((stopped, written));
+        };
+        let steps = [(address, &[0xcc][..]), (address + 1, rest), (address, std::slice::from_ref(first))];
+        let mut calls = RemoteCalls::at_entry(stopped, registers);
+        calls.call(libc::SYS_membarrier, [REGISTER_SYNC_CORE, 0, 0, 0, 0, 0])?;
+        let mut written = true;
+        for (place, bytes) in steps {
+            written = written && text::write_through(tid, place, bytes);
+            calls.call(libc::SYS_membarrier, [SYNC_CORE, 0, 0, 0, 0, 0])?;
         }
-        let Some((first, rest)) = bytes.split_first() else { return Ok(true) };
-        let done = memory_file::write(tid, address, &[0xcc])
-            && memory_file::write(tid, address + 1, rest)
-            && memory_file::write(tid, address, &[*first]);
-        Ok(done)
+        calls.back_to_entry(registers)?;
+        self.defer_held(tid, &mut calls);
+        Ok((calls.finish()?, written))
     }
 
     /// Restores the program's text in `address..address + length`, which a call is about to change or remove.
@@ -190,7 +213,7 @@ impl Tracer<'_> {
             return Ok(());
         }
         for patch in mm.patches.within(address..address.saturating_add(length)) {
-            let _ = memory_file::write(tid, patch.address(), patch.original());
+            let _ = text::write_through(tid, patch.address(), patch.original());
             mm.patches.remove(patch.address());
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use stretto_abi::context::OUTPUTS_POINT;
 use stretto_abi::ring::{Cursor, Head, Ring};
 use stretto_abi::table::{CallRow, Mechanism};
+use stretto_patcher::TRACED;
 use stretto_semantics::{self as semantics, ApplyError, Lookup};
 use stretto_tracee::{Error, Registers, Remote, Stopped, set_arguments};
 
@@ -41,7 +42,10 @@ impl Record {
         };
         let arguments = words(head.arguments_at(), 48);
         let word = |index: usize| {
-            arguments.get(8 * index..8 * index + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
+            arguments
+                .get(8 * index..8 * index + 8)
+                .and_then(|bytes| bytes.try_into().ok())
+                .map_or(0, u64::from_le_bytes)
         };
         Self {
             inputs: words(0, head.inputs),
@@ -53,9 +57,12 @@ impl Record {
 }
 
 impl Tracer<'_> {
-    /// Whether the call came from a stub.
+    /// Whether the thread stands behind the `syscall` of a stub.
     pub(super) fn through_stub(&self, tid: i32, registers: &Registers) -> bool {
-        self.tasks.get(&tid).is_some_and(|task| task.mm.borrow().patches.at_stub(registers.rip).is_some())
+        self.tasks
+            .get(&tid)
+            .and_then(|task| task.mm.borrow().patches.at_stub(registers.rip))
+            .is_some_and(|patch| registers.rip == patch.stub() + TRACED + 2)
     }
 
     /// The leader's last record.
@@ -166,7 +173,8 @@ impl Tracer<'_> {
     fn leader_then(&self, tid: i32, record: &Record) -> Arc<Arrival> {
         let set = self.tasks.get(&tid).map(|task| Arc::clone(&task.set));
         let now = set.and_then(|set| crate::lock(&set.meeting).arrivals[0].clone());
-        let mut registers = now.as_deref().map_or_else(crate::signals_unsafe::no_registers, |now| *now.registers());
+        let mut registers =
+            now.as_deref().map_or_else(crate::signals_unsafe::no_registers, |now| *now.registers());
         let program_rip = now.as_deref().map_or(registers.rip, |now| now.program_registers().rip);
         registers.orig_rax = record.head.nr.into();
         set_arguments(&mut registers, &record.args);
@@ -178,7 +186,8 @@ impl Tracer<'_> {
         };
         // The follower's parts say how the bytes are divided, as far as both came to the same call.
         let parts = self.tasks.get(&tid).and_then(|task| Some(task.call()?.inputs.parts.clone()));
-        let inputs = Inputs { bytes: record.inputs.clone(), parts: parts.unwrap_or_default(), before: Vec::new() };
+        let inputs =
+            Inputs { bytes: record.inputs.clone(), parts: parts.unwrap_or_default(), before: Vec::new() };
         Arc::new(Arrival::Call(CallArrival {
             registers,
             meaning,

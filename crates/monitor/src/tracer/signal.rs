@@ -498,10 +498,11 @@ impl Tracer<'_> {
             return Ok(());
         }
         let registers = stopped.registers()?;
-        match self.program_address(stopped.tid(), registers.rip) {
-            Some(rip) => stopped.set_registers(&Registers { rip, ..registers }),
-            None => Ok(()),
-        }
+        let Some(rip) = self.program_address(stopped.tid(), registers.rip) else { return Ok(()) };
+        // Behind the stub's `syscall`, rcx is not yet what the kernel leaves behind the program's.
+        let behind = self.through_stub(stopped.tid(), &registers);
+        let rcx = if behind { rip } else { registers.rcx };
+        stopped.set_registers(&Registers { rip, rcx, ..registers })
     }
 
     /// Follower: runs on until it is where the leader is (no records are unread, and it is not in its agent), and

@@ -181,7 +181,6 @@ impl<'a> Trial<'a> {
 
     fn native(&mut self, entry: u64) -> Outcome {
         self.prepare(false);
-        self.machine.traps().reset();
         let processor = self.machine.run(entry, &self.start, Agent::Traced, self.result);
         let fault = self.machine.traps().fault;
         self.outcome(processor, fault)

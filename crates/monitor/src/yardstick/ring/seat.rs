@@ -1,13 +1,16 @@
 //! A variant at the ring: looking for what another variant writes, or sleeping until it does.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use stretto_abi::ring::{MAX_VARIANTS, Ring};
 
 use super::futex_unsafe;
 
-/// Looks before a variant sleeps where others need its CPU.
-const LOOKS: u32 = 20;
+/// Looks before a variant sleeps: more than any wait takes on a machine that does nothing else. Where there is other
+/// work, one that sleeps is preferred by the scheduler when it is needed, and one that spins has used its slice up.
+const LOOKS: u32 = 2000;
+/// The same where variants outnumber the CPUs: others need this one.
+const LOOKS_CROWDED: u32 = 20;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Seat<'r> {
@@ -16,7 +19,7 @@ pub struct Seat<'r> {
     pub variant: usize,
     /// The followers, as bits.
     pub followers: u32,
-    /// Variants outnumber the CPUs; else nobody ever sleeps.
+    /// Variants outnumber the CPUs.
     pub crowded: bool,
 }
 
@@ -37,7 +40,7 @@ impl Seat<'_> {
             if self.ring.notices.attention[self.variant].load(Ordering::Relaxed) != 0 {
                 return None;
             }
-            if looks < LOOKS || !self.crowded {
+            if looks < if self.crowded { LOOKS_CROWDED } else { LOOKS } {
                 looks += 1;
                 std::hint::spin_loop();
             } else {
@@ -58,15 +61,11 @@ impl Seat<'_> {
         own.sleeping.store(0, Ordering::Relaxed);
     }
 
-    /// Wakes `variants` (bits) that sleep on the word at `address`, which has just been written.
+    /// Wakes `variants` (bits) that sleep on the word at `address`, which has just been written (`SeqCst`).
     pub fn wake(&self, variants: u32, address: u64) {
-        if !self.crowded {
-            return;
-        }
-        fence(Ordering::SeqCst);
         let asleep = (0..MAX_VARIANTS)
             .filter(|&variant| variants & 1 << variant != 0)
-            .any(|variant| self.ring.posts[variant].sleeping.load(Ordering::Relaxed) != 0);
+            .any(|variant| self.ring.posts[variant].sleeping.load(Ordering::SeqCst) != 0);
         if asleep {
             futex_unsafe::wake(address);
         }

@@ -1,0 +1,52 @@
+//! Calls that would touch the agent's memory, in whichever variant it lies.
+
+use stretto_abi::table::{CallRow, Kind, Mechanism, Table};
+
+use super::image::{AREA, AREAS};
+use crate::config::MAX_VARIANTS;
+
+/// The category of calls about what is mapped (`CATEGORIES` in `python/stretto/syscalls/compile.py`).
+const MEMORY: u8 = 3;
+
+/// Whether a call is about a range of memory: its first argument is an address, the second a length.
+#[must_use]
+pub fn is_about_a_range(table: &Table<'_>, row: &CallRow) -> bool {
+    row.category == MEMORY && table.node(row.args[0]).is_some_and(|node| node.kind == Kind::Address)
+}
+
+/// Whether a call means memory where the agents of any variant may lie. It is refused in all of them: the answer must
+/// not tell which variant has something there.
+#[must_use]
+pub fn touches(table: &Table<'_>, row: &CallRow, args: &[u64; 6]) -> bool {
+    if !is_about_a_range(table, row) {
+        return false;
+    }
+    let [first, second, third, fourth, fifth, _] = *args;
+    match row.mechanism {
+        Mechanism::Brk => false,
+        // Without MAP_FIXED the address is only a wish, and the kernel finds another place.
+        Mechanism::Mmap if fourth & libc::MAP_FIXED as u64 == 0 && fourth & FIXED_NOREPLACE == 0 => false,
+        Mechanism::Mremap => overlaps(first, second) || overlaps(first, third) || overlaps(fifth, third),
+        _ => overlaps(first, second),
+    }
+}
+
+const FIXED_NOREPLACE: u64 = libc::MAP_FIXED_NOREPLACE as u64;
+
+fn overlaps(address: u64, length: u64) -> bool {
+    let end = AREAS + AREA * MAX_VARIANTS as u64;
+    address < end && address.saturating_add(length) > AREAS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_that_reach_into_the_areas_overlap() {
+        assert!(!overlaps(AREAS - 4096, 4096));
+        assert!(overlaps(AREAS - 4096, 4097));
+        assert!(overlaps(0, u64::MAX));
+        assert!(!overlaps(AREAS + AREA * MAX_VARIANTS as u64, 4096));
+    }
+}
