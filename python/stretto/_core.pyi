@@ -17,8 +17,8 @@ def policy(name: str) -> bytes:
 def bare_tracer(kind: str, variants: int, iterations: int) -> float:
     """Nanoseconds a call takes under tracers that compare nothing.
 
-    `kind` is `getpid`, `read` or `write` (of 4 KiB), `read64k` or `write64k`. Raises OSError for another kind, and
-    when processes can't be started or traced.
+    `kind` is `getpid`, `read` or `write` (of 4 KiB), `read64k` or `write64k`. Raises OSError for another
+    kind, and when processes can't be started or traced.
     """
 
 def bare_ring(kind: str, mode: str, variants: int, iterations: int) -> float:

@@ -112,7 +112,7 @@ OPTIONS = (
     Option(
         "policy",
         "choice",
-        "strict",
+        "balanced",
         "which calls are checked inside the variants, not in the monitor: none; queries, reads and writes; "
         "these, and changes of files and sockets",
         choices=("strict", "balanced", "fast"),

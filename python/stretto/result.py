@@ -51,7 +51,11 @@ class Result:
 
     @cached_property
     def statistics(self) -> "Document":
-        """Counts (`calls`, `rendezvous`, `signals`, `tasks`), `phases` and `warnings`."""
+        """What was counted.
+
+        `calls` met in the monitor, those `in_process` in the ring; `signals`, `tasks`; `patched` sites and
+        `refused_sites` (reason to number); `phases` of the start; `warnings`.
+        """
         import json
 
         statistics: Document = json.loads(self._statistics or "{}")

@@ -69,7 +69,7 @@ def test_what_the_core_is_told(core: FakeCore) -> None:
     assert (asked["timeout"], asked["log"], asked["verbose"]) == (60.0, None, False)
     assert asked["env"] is None
     assert asked["table"] is None
-    assert (asked["policy"], asked["patch_after"]) == ("strict", 3)
+    assert (asked["policy"], asked["patch_after"]) == ("balanced", 3)
 
 
 def test_policy_of_a_table_of_ones_own(core: FakeCore, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_policy_of_a_table_of_ones_own(core: FakeCore, tmp_path: Path) -> None:
     assert (core.asked["policy"], core.asked["patch_after"]) == ("balanced", 1)
     assert main(["run", "--syscalls", "mine.py", *options[1:], "true"]) == 0
     assert core.asked["policy"] == policy.compile(load(), "balanced")
-    assert main(["run", "--syscalls", "mine.py", "true"]) == 0
+    assert main(["run", "--syscalls", "mine.py", "--policy", "strict", "true"]) == 0
     assert core.asked["policy"] == "strict"
 
 
@@ -110,9 +110,11 @@ def test_warnings_are_one_line_each(core: FakeCore, capsys: pytest.CaptureFixtur
 def test_verbose_prints_plan_and_phases(core: FakeCore, capsys: pytest.CaptureFixture[str]) -> None:
     statistics = {
         "calls": 40,
-        "rendezvous": 30,
+        "in_process": 3000,
         "signals": 0,
         "tasks": 1,
+        "patched": 7,
+        "refused_sites": {"a call in the window": 1},
         "phases": [{"name": "exec", "ms": 3.25}],
     }
     core.outcome["statistics"] = json.dumps(statistics)
@@ -127,12 +129,15 @@ def test_verbose_prints_plan_and_phases(core: FakeCore, capsys: pytest.CaptureFi
         "variant 1:   follower",
         "layout:",
         "placement:",
-        "policy:      strict:",
+        "policy:      balanced:",
         "table:",
         "phase exec: 3.2 ms",
     ):
         assert words in err
-    assert lines[-1] == "stretto: 40 calls, 30 rendezvous, 0 signals, 1 tasks"
+    assert lines[-2:] == [
+        "stretto: 40 calls in the monitor, 3000 in the process, 0 signals, 1 tasks, 7 sites patched",
+        "stretto: 1 site not patched: a call in the window",
+    ]
 
 
 def test_divergence_is_reported_and_saved(

@@ -38,7 +38,7 @@ fn call(mode: Mode, patched: u32) -> Call {
 
 /// Checks a set that makes `calls`; the first record lies at `at`.
 fn check(bound: Option<usize>, variants: usize, looks: u32, at: u64, calls: &[Call]) {
-    check_with(bound, variants, looks, at, calls, |_| (), |_| ());
+    check_with(bound, variants, looks, at, calls, |_| (), None);
 }
 
 /// The same, with something done `before`, and something done `meanwhile`, by the monitor.
@@ -49,7 +49,7 @@ fn check_with(
     at: u64,
     calls: &[Call],
     before: fn(&World<WORDS>),
-    meanwhile: fn(&World<WORDS>),
+    meanwhile: Option<fn(&World<WORDS>)>,
 ) {
     // Programs end in the monitor.
     let exit = call(Mode::Lockstep, 0);
@@ -69,13 +69,13 @@ fn check_with(
                 thread::spawn(move || world.live(variant, &calls))
             })
             .collect();
-        let leader = {
-            let (world, calls) = (Arc::clone(&world), Arc::clone(&calls));
-            thread::spawn(move || world.live(0, &calls))
-        };
-        meanwhile(&world);
-        for variant in followers.into_iter().chain([leader]) {
-            variant.join().unwrap();
+        let monitor = meanwhile.map(|meanwhile| {
+            let world = Arc::clone(&world);
+            thread::spawn(move || meanwhile(&world))
+        });
+        world.live(0, &calls);
+        for other in followers.into_iter().chain(monitor) {
+            other.join().unwrap();
         }
         world.witness.settle(u32::try_from(calls.len()).unwrap());
     });
@@ -178,7 +178,7 @@ fn outputs_by_the_monitor() {
 fn a_signal() {
     for mode in [Mode::Lockstep, Mode::Ahead] {
         let meanwhile = |world: &World<WORDS>| attract(world, 0);
-        check_with(Some(2), 2, AWAKE, LAST, &[call(mode, ALL); 2], |_| (), meanwhile);
+        check_with(Some(2), 2, AWAKE, LAST, &[call(mode, ALL); 2], |_| (), Some(meanwhile));
     }
 }
 
@@ -187,7 +187,7 @@ fn a_signal() {
 fn called_to_the_monitor() {
     for mode in [Mode::Lockstep, Mode::Ahead] {
         let meanwhile = |world: &World<WORDS>| [1, 0].into_iter().for_each(|variant| attract(world, variant));
-        check_with(Some(2), 2, AWAKE, LAST, &[call(mode, ALL); 2], |_| (), meanwhile);
+        check_with(Some(2), 2, AWAKE, LAST, &[call(mode, ALL); 2], |_| (), Some(meanwhile));
     }
 }
 
@@ -211,7 +211,7 @@ fn asleep_while_somebody_is_elsewhere() {
 #[test]
 fn asleep_when_a_signal_comes() {
     let meanwhile = |world: &World<WORDS>| attract(world, 0);
-    check_with(Some(2), 2, SLEEPY, LAST, &[call(Mode::Lockstep, ALL)], |_| (), meanwhile);
+    check_with(Some(2), 2, SLEEPY, LAST, &[call(Mode::Lockstep, ALL)], |_| (), Some(meanwhile));
 }
 
 /// A follower that skips records taken back makes the room that the leader sleeps for.
@@ -226,5 +226,5 @@ fn asleep_until_old_records_are_skipped() {
             world.ring.cancel(cursor, epoch);
         }
     };
-    check_with(Some(2), 2, SLEEPY, LAST, &[call(Mode::Lockstep, ALL)], before, |_| ());
+    check_with(Some(2), 2, SLEEPY, LAST, &[call(Mode::Lockstep, ALL)], before, None);
 }

@@ -9,6 +9,7 @@ import sys
 
 from .. import policy
 from ..config import Config
+from ..errors import StrettoError
 from ..plan import Plan
 from ..result import start
 
@@ -26,9 +27,13 @@ def main(argv: list[str]) -> int:
     variants, mode, *command = argv
     config = Config()
     config.variants = int(variants)
-    plan = Plan(command, config)
-    plan.policy = uniform(compiled("balanced"), mode)
-    result = start(plan)
+    try:
+        plan = Plan(command, config)
+        plan.policy = uniform(compiled("balanced"), mode)
+        result = start(plan)
+    except StrettoError as error:
+        print(error, file=sys.stderr)
+        return int(error.code)
     if result.has_diverged:
         print("the variants diverged", file=sys.stderr)
     elif result.error:

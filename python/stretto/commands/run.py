@@ -62,5 +62,13 @@ def _say_statistics(result: Result) -> None:
     statistics = result.statistics
     for phase in statistics.get("phases") or []:
         say(f"phase {phase['name']}: {phase['ms']:.1f} ms")
-    counts = ("calls", "rendezvous", "signals", "tasks")
-    say(", ".join(f"{statistics[name]} {name}" for name in counts if name in statistics))
+    counts = (
+        ("calls", "calls in the monitor"),
+        ("in_process", "in the process"),
+        ("signals", "signals"),
+        ("tasks", "tasks"),
+        ("patched", "sites patched"),
+    )
+    say(", ".join(f"{statistics[name]} {words}" for name, words in counts if name in statistics))
+    for reason, sites in (statistics.get("refused_sites") or {}).items():
+        say(f"{sites} {'site' if sites == 1 else 'sites'} not patched: {reason}")

@@ -46,7 +46,9 @@ def calls(document: Calls) -> RenderableType:
     times.title = f"{document['variants']} variants, {document['rounds']} rounds, medians in nanoseconds"
     for cost in document["calls"]:
         head = [KINDS[cost["kind"]].label, cost["mode"]]
-        figures: dict[str, float] = {name: value for name, value in cost.items() if isinstance(value, float)}
+        figures: dict[str, float] = {
+            name: value for name, value in cost.items() if isinstance(value, (int, float))
+        }
         times.add_row(*head, *(f"{figures[name]:,.0f}" for name in TIMES))
         ratios.add_row(*head, *(_ratio(cost, name, figures[name]) for name in RATIOS))
     return Group(times, ratios)
