@@ -19,7 +19,7 @@ pub fn arrive(session: &Session, set: &Arc<TaskSet>, variant: usize, arrival: Ar
     let mut meeting = lock(&set.meeting);
     meeting.arrivals[variant] = Some(arrival);
     meeting.since.get_or_insert_with(Instant::now);
-    count(&mut meeting, variant, 1);
+    count(set, &mut meeting, variant, 1);
     conclude(session, set, &mut meeting);
 }
 
@@ -27,13 +27,14 @@ pub fn arrive(session: &Session, set: &Arc<TaskSet>, variant: usize, arrival: Ar
 pub fn leave(set: &TaskSet, variant: usize) -> Option<Arc<Arrival>> {
     let mut meeting = lock(&set.meeting);
     let arrival = meeting.arrivals[variant].take()?;
-    count(&mut meeting, variant, u32::MAX);
+    count(set, &mut meeting, variant, u32::MAX);
     Some(arrival)
 }
 
 /// Counts arrivals, for the agents to see.
-fn count(meeting: &mut Meeting, variant: usize, by: u32) {
+fn count(set: &TaskSet, meeting: &mut Meeting, variant: usize, by: u32) {
     meeting.slow[variant] = meeting.slow[variant].wrapping_add(by);
+    lock(&set.history[variant]).epoch = meeting.slow[variant];
     if let Some(ring) = &meeting.ring {
         ring.notices.slow[variant].store(meeting.slow[variant], Ordering::SeqCst);
         ring.announce();

@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use stretto_abi::ring::Ring;
 use stretto_abi::table::CallRow;
 use stretto_semantics::Part;
 use stretto_tracee::{Registers, SignalInfo, arguments};
 
+use crate::agent::record::{Record, last_calls};
 use crate::agent::ring_unsafe::RingMemory;
 use crate::config::MAX_VARIANTS;
 use crate::lock;
@@ -117,6 +119,8 @@ pub struct HistoryEntry {
     pub nr: u64,
     pub args: [u64; 6],
     pub result: Option<i64>,
+    /// How often the thread had met the others in the monitor.
+    pub epoch: u32,
 }
 
 /// How many calls a report shows of each variant.
@@ -124,20 +128,24 @@ pub const HISTORY: usize = 64;
 
 /// The calls of one thread, oldest first.
 #[derive(Debug, Default)]
-pub struct History(VecDeque<HistoryEntry>);
+pub struct History {
+    entries: VecDeque<HistoryEntry>,
+    /// How often the thread has met the others in the monitor, see `stretto_abi::ring`.
+    pub epoch: u32,
+}
 
 impl History {
     /// Notes a call at its entry.
     pub fn enter(&mut self, nr: u64, args: [u64; 6]) {
-        if self.0.len() == HISTORY {
-            self.0.pop_front();
+        if self.entries.len() == HISTORY {
+            self.entries.pop_front();
         }
-        self.0.push_back(HistoryEntry { nr, args, result: None });
+        self.entries.push_back(HistoryEntry { nr, args, result: None, epoch: self.epoch });
     }
 
     /// Notes its result.
     pub fn leave(&mut self, result: i64) {
-        if let Some(last) = self.0.back_mut() {
+        if let Some(last) = self.entries.back_mut() {
             last.result = Some(result);
         }
     }
@@ -145,7 +153,7 @@ impl History {
     /// All entries.
     #[must_use]
     pub fn entries(&self) -> Vec<HistoryEntry> {
-        self.0.iter().copied().collect()
+        self.entries.iter().copied().collect()
     }
 }
 
@@ -239,6 +247,24 @@ impl TaskSet {
     #[must_use]
     pub fn history_of(&self, variant: usize) -> Vec<HistoryEntry> {
         lock(&self.history[variant]).entries()
+    }
+
+    /// The same with those that its agent has made: a record of the ring comes before the stop that ends its epoch.
+    #[must_use]
+    pub fn whole_history_of(&self, variant: usize, ring: Option<&Ring>) -> Vec<HistoryEntry> {
+        let records = ring.map(|ring| last_calls(ring, variant, HISTORY)).unwrap_or_default();
+        let mut all: Vec<(bool, HistoryEntry)> = records
+            .into_iter()
+            .rev()
+            .map(|Record { head, args, .. }| {
+                let (nr, epoch) = (head.nr.into(), head.epoch);
+                (false, HistoryEntry { nr, args, result: Some(head.result), epoch })
+            })
+            .collect();
+        all.extend(self.history_of(variant).into_iter().map(|entry| (true, entry)));
+        all.sort_by_key(|(stopped, entry)| (entry.epoch, *stopped));
+        let skip = all.len().saturating_sub(HISTORY);
+        all.into_iter().skip(skip).map(|(_, entry)| entry).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod blob;
 pub mod image;
+pub mod record;
 pub mod ring_unsafe;
 pub mod rules;
 mod sealed_unsafe;

@@ -42,14 +42,25 @@ pub fn first(table: &Table<'_>, leader: &CallArrival, other: &CallArrival) -> Op
 /// Memory around the difference in one variant, as the report shows it; `None` if the part is a register.
 #[must_use]
 pub fn context(difference: &Difference, call: &CallArrival, tid: i32) -> Option<serde_json::Value> {
-    let (part, _) = call.inputs.parts.get(difference.part)?;
+    let (part, first) = call.inputs.parts.get(difference.part)?;
     if part.address == 0 {
         return None;
     }
     let address = part.address.wrapping_add(difference.offset as u64);
     let start = address.saturating_sub(BEFORE).max(part.address);
     let mut bytes = vec![0; CONTEXT];
-    let got = Remote::new(tid).read(start, &mut bytes);
+    let got = if call.done.is_some() {
+        // A leader that has gone ahead may have something else in its memory by now.
+        let end =
+            call.inputs.parts.get(difference.part + 1).map_or(call.inputs.bytes.len(), |(_, next)| *next);
+        let from = first + usize::try_from(start - part.address).unwrap_or(0);
+        let recorded = call.inputs.bytes.get(from..end).unwrap_or(&[]);
+        let length = recorded.len().min(CONTEXT);
+        bytes[..length].copy_from_slice(&recorded[..length]);
+        length
+    } else {
+        Remote::new(tid).read(start, &mut bytes)
+    };
     let hex: String = bytes[..got].iter().map(|byte| format!("{byte:02x}")).collect();
     Some(serde_json::json!({"address": address, "start": start, "hex": hex}))
 }

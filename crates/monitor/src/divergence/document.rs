@@ -156,8 +156,11 @@ fn describe(
         (Some(Arrival::Call(call)), Some(difference)) => difference::context(difference, call, tid),
         _ => None,
     };
-    let history: Vec<Value> =
-        set.history_of(variant).iter().map(|entry| history_line(table, entry)).collect();
+    let history: Vec<Value> = set
+        .whole_history_of(variant, meeting.ring.as_deref().map(std::ops::Deref::deref))
+        .iter()
+        .map(|entry| history_line(table, entry))
+        .collect();
     json!({
         "variant": variant,
         "role": if variant == 0 { "leader" } else { "follower" },

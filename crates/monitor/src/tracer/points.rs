@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use stretto_abi::context::OUTPUTS_POINT;
-use stretto_abi::ring::{Cursor, Head, Ring};
 use stretto_abi::table::{CallRow, Mechanism};
 use stretto_patcher::TRACED;
 use stretto_semantics::{self as semantics, ApplyError, Lookup};
@@ -12,49 +11,10 @@ use stretto_tracee::{Error, Registers, Remote, Stopped, set_arguments};
 
 use super::Tracer;
 use super::task::State;
+use crate::agent::record::Record;
 use crate::memory::VariantMemory;
 use crate::rendezvous;
 use crate::taskset::{Arrival, CallArrival, Inputs, Meaning, number};
-
-/// A record of the ring, copied.
-#[derive(Debug)]
-pub struct Record {
-    pub head: Head,
-    pub inputs: Vec<u8>,
-    pub outputs: Vec<u8>,
-    pub args: [u64; 6],
-}
-
-impl Record {
-    /// Copies what the leader has written; as much as there is.
-    #[must_use]
-    pub fn copy(ring: &Ring, cursor: Cursor, head: Head) -> Self {
-        let from = Ring::payload(cursor);
-        let words = |at: usize, bytes: usize| -> Vec<u8> {
-            let first = from + at / 8;
-            let last = (first + bytes.div_ceil(8)).min(ring.data.len());
-            let words = ring.data.get(first..last).unwrap_or(&[]).iter();
-            let mut bytes_of: Vec<u8> = words
-                .flat_map(|word| word.load(std::sync::atomic::Ordering::Relaxed).to_le_bytes())
-                .collect();
-            bytes_of.truncate(bytes);
-            bytes_of
-        };
-        let arguments = words(head.arguments_at(), 48);
-        let word = |index: usize| {
-            arguments
-                .get(8 * index..8 * index + 8)
-                .and_then(|bytes| bytes.try_into().ok())
-                .map_or(0, u64::from_le_bytes)
-        };
-        Self {
-            inputs: words(0, head.inputs),
-            outputs: words(head.outputs_at(), head.outputs),
-            args: std::array::from_fn(word),
-            head,
-        }
-    }
-}
 
 impl Tracer<'_> {
     /// Whether the thread stands behind the `syscall` of a stub.
