@@ -11,6 +11,7 @@
 mod protocol;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use loom::thread;
 use stretto_abi::ring::Cursor;
@@ -30,7 +31,7 @@ const AWAKE: u32 = u32::MAX;
 const SLEEPY: u32 = 1;
 const ALL: u32 = u32::MAX;
 const LEADER: u32 = 1;
-const BOUND3: usize = 1;
+const BOUND3: usize = 2;
 
 /// A call that all variants in `patched` (bits) make in the process.
 fn call(mode: Mode, patched: u32) -> Call {
@@ -54,10 +55,13 @@ fn check_with(
 ) {
     let calls: Vec<Call> = (0..).zip(calls).map(|(number, call)| Call { number, ..*call }).collect();
     let calls = Arc::new(calls);
+    let executions = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&executions);
     let mut model = loom::model::Builder::new();
     model.preemption_bound = bound;
     model.max_branches = 10_000;
     model.check(move || {
+        counter.fetch_add(1, Ordering::Relaxed);
         let start = Cursor { number: u32::MAX - 1, at };
         let world = Arc::new(World::<WORDS>::new(variants, looks, start));
         before(&world);
@@ -77,6 +81,7 @@ fn check_with(
         }
         world.witness.settle(u32::try_from(calls.len()).unwrap());
     });
+    println!("{} executions", executions.load(Ordering::Relaxed));
 }
 
 /// A call that fills more of the ring.

@@ -183,7 +183,8 @@ impl<'s> Tracer<'s> {
         let Some(task) = self.tasks.get(&tid) else { return };
         let Some(ring) = &task.ring else { return };
         let held = matches!(task.state, super::task::State::Held(_));
-        let wanted = self.leads() && (turns || held || !task.deferred.is_empty());
+        // Threads that take turns meet in the monitor only: one that waited in its agent would keep the turn.
+        let wanted = turns || self.leads() && (held || !task.deferred.is_empty());
         let word = &ring.notices.attention[self.variant];
         if word.swap(u32::from(wanted), Ordering::SeqCst) == 0 && wanted {
             ring.announce();

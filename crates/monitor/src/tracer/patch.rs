@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use stretto_abi::policy::{Mode, mode};
 use stretto_abi::table::CallRow;
-use stretto_patcher::{LOOK_AHEAD, Site, site};
+use stretto_patcher::{LOOK_AHEAD, Site, TRACED, site};
 use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 
 use super::Tracer;
@@ -86,13 +86,16 @@ impl Tracer<'_> {
         match patch {
             Ok(patch) => {
                 let stub = text::write(&stopped, patch.stub(), patch.stub_bytes());
-                let (stopped, written) = self.write_text(stopped, registers, address, patch.window())?;
+                // The call that the thread is in returns to its stub.
+                let through = Registers { rip: patch.stub() + TRACED + 2, ..*registers };
+                let (stopped, written) =
+                    self.write_text(stopped, registers, &through, address, patch.window())?;
                 if !stub || !written {
+                    *registers = stopped.registers()?;
                     self.refuse(tid, address, "its memory can't be written".to_owned())?;
                     return Ok(stopped);
                 }
-                // The call that the thread is in returns to its stub.
-                registers.rip = patch.stub() + stretto_patcher::TRACED + 2;
+                *registers = through;
                 stopped.set_registers(registers)?;
                 let task = self.task(tid)?;
                 task.mm.borrow_mut().patches.add(patch);
@@ -177,11 +180,13 @@ impl Tracer<'_> {
     /// With one thread nobody executes it. With several, the first byte becomes a breakpoint, then the others are
     /// written, then the first, and after each step every processor that runs the process forgets what it has fetched
     /// (membarrier(2), SYNC_CORE). A thread that comes by meanwhile traps, and is sent where it belongs when the patch
-    /// is known. The kernel patches its own text like this (arch/x86/kernel/alternative.c).
+    /// is known. The monitor's own calls meanwhile are made in the stub, and there the call is entered again (`through`).
+    /// The kernel patches its own text like this (arch/x86/kernel/alternative.c).
     fn write_text(
         &mut self,
         stopped: Stopped,
         registers: &Registers,
+        through: &Registers,
         address: u64,
         bytes: &[u8],
     ) -> Result<(Stopped, bool), Error> {
@@ -195,12 +200,13 @@ impl Tracer<'_> {
         let steps = [(address, &[0xcc][..]), (address + 1, rest), (address, std::slice::from_ref(first))];
         let mut calls = RemoteCalls::at_entry(stopped, registers);
         calls.call(libc::SYS_membarrier, [REGISTER_SYNC_CORE, 0, 0, 0, 0, 0])?;
+        calls.move_instruction(through.rip);
         let mut written = true;
         for (place, bytes) in steps {
             written = written && text::write_through(tid, place, bytes);
             calls.call(libc::SYS_membarrier, [SYNC_CORE, 0, 0, 0, 0, 0])?;
         }
-        calls.back_to_entry(registers)?;
+        calls.back_to_entry(through)?;
         self.defer_held(tid, &mut calls);
         Ok((calls.finish()?, written))
     }

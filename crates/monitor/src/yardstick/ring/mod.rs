@@ -51,9 +51,10 @@ impl FromStr for Mode {
 pub fn ring(kind: Kind, mode: Mode, variants: usize, iterations: u64) -> io::Result<f64> {
     let board = Board::new()?;
     let ring = Shared::<Ring>::new()?;
-    // On a CPU that variants share, spinning keeps the other from arriving.
-    let crowded = variants > cpus().len();
+    let places = cpus().len();
     each(variants, iterations, |index, cpu| {
+        // On a CPU that variants share, spinning keeps the other from arriving.
+        let crowded = index + places < variants || index >= places;
         let end = Variant::new(&ring, kind, mode, index, variants, crowded).and_then(|mut variant| {
             let child = fork(&board, index, cpu, iterations, &mut variant)?;
             board.go(index);

@@ -9,7 +9,7 @@ use super::futex_unsafe;
 /// Looks before a variant sleeps: more than any wait takes on a machine that does nothing else. Where there is other
 /// work, one that sleeps is preferred by the scheduler when it is needed, and one that spins has used its slice up.
 const LOOKS: u32 = 2000;
-/// The same where variants outnumber the CPUs: others need this one.
+/// The same where another variant needs this CPU.
 const LOOKS_CROWDED: u32 = 20;
 
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ pub struct Seat<'r> {
     pub variant: usize,
     /// The followers, as bits.
     pub followers: u32,
-    /// Variants outnumber the CPUs.
+    /// It shares its CPU with another variant.
     pub crowded: bool,
 }
 
