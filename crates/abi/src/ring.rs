@@ -65,6 +65,9 @@ pub struct Post {
     pub before: AtomicU32,
     /// It sleeps, or is about to.
     pub sleeping: AtomicU32,
+    /// How often it looks before it sleeps, as experience has shown; 0: no experience yet. For itself only.
+    pub looks: AtomicU32,
+    pub reserved: AtomicU32,
     /// Calls that it has made in the process.
     pub calls: AtomicU64,
 }

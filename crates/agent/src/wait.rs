@@ -13,6 +13,9 @@ const FUTEX_WAKE: u64 = 1;
 /// FUTEX2_SIZE_U32, include/uapi/linux/futex.h; not private: the ring is shared between processes.
 const FUTEX_32: u32 = 2;
 
+/// As few looks as this cost less than a system call.
+const FEWEST: u32 = 8;
+
 /// One word to sleep on (struct futex_waitv).
 #[repr(C)]
 struct Waiter {
@@ -60,14 +63,18 @@ impl Seat<'_> {
     /// `value` reads, and at the monitor's notices.
     pub fn until<T>(&self, address: u64, value: impl Fn() -> u32, mut ready: impl FnMut() -> Option<T>) -> T {
         let news = &self.ring.notices.news;
+        let own = &self.ring.posts[self.variant()];
         loop {
-            for _ in 0..self.plan.looks {
+            let looks = self.looks();
+            for _ in 0..looks {
                 if let Some(result) = ready() {
+                    // Looking pays: look longer the next time.
+                    own.looks.store((looks + looks / 2 + 1).min(self.plan.looks), Ordering::Relaxed);
                     return result;
                 }
                 core::hint::spin_loop();
             }
-            let own = &self.ring.posts[self.variant()];
+            own.looks.store((looks / 2).max(FEWEST), Ordering::Relaxed);
             own.sleeping.swap(1, Ordering::SeqCst);
             let (seen, heard) = (value(), news.load(Ordering::SeqCst));
             let result = ready();
@@ -81,6 +88,15 @@ impl Seat<'_> {
             if let Some(result) = result {
                 return result;
             }
+        }
+    }
+
+    /// How often to look before sleeping. It adapts, because others of the same variant may need the CPU: looking that
+    /// ended with sleep halves it.
+    fn looks(&self) -> u32 {
+        match self.ring.posts[self.variant()].looks.load(Ordering::Relaxed) {
+            0 => self.plan.looks,
+            looks => looks.min(self.plan.looks),
         }
     }
 
