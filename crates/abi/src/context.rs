@@ -90,7 +90,8 @@ pub struct Plan {
     pub looks: u32,
     /// Stays 0: the word that the gate looks at when no signal matters.
     pub never: AtomicU32,
-    pub reserved: u32,
+    /// The variants on the same CPU, as bits: waiting for one of them means letting it run.
+    pub neighbours: u32,
 }
 
 impl Plan {
@@ -104,7 +105,7 @@ impl Plan {
             self.policy_length,
             self.secret,
             u64::from(self.variant) | u64::from(self.looks) << 32,
-            0,
+            u64::from(self.neighbours) << 32,
         ];
         let mut bytes = [0; core::mem::size_of::<Self>()];
         for (place, word) in bytes.chunks_exact_mut(8).zip(words) {

@@ -342,13 +342,11 @@ impl<const WORDS: usize> Shared<WORDS> {
     pub fn backwards(&self, cursor: Cursor) -> impl Iterator<Item = (Cursor, Head)> + '_ {
         let mut next = cursor;
         core::iter::from_fn(move || {
-            let at = next.at.checked_sub(self.back(next))?;
+            let at = next.at.wrapping_sub(self.back(next));
             let here = Cursor { number: next.number.wrapping_sub(1), at };
-            // Whatever is further back than a round has been written over.
-            let head = self.look(here).filter(|_| cursor.at - at < Self::BYTES)?;
-            if Self::behind(here, &head) != next {
-                return None;
-            }
+            // What lies further back than a round has been written over.
+            let kept = cursor.at.wrapping_sub(at) < Self::BYTES;
+            let head = self.look(here).filter(|head| kept && Self::behind(here, head) == next)?;
             next = here;
             Some((here, head))
         })

@@ -118,7 +118,7 @@ fn lockstep() {
 
 #[test]
 fn lockstep_of_three() {
-    THREE.check(&[call(Mode::Lockstep, ALL); 2]);
+    Model { bound: 2, ..THREE }.check(&[call(Mode::Lockstep, ALL)]);
 }
 
 #[test]
@@ -129,8 +129,7 @@ fn ahead_until_the_ring_is_full() {
 /// The record behind the gap at the ring's end is as far away as can be.
 #[test]
 fn ahead_over_the_end() {
-    let nothing = |_: &World<WORDS>| ();
-    Model { at: 0, before: nothing, ..TWO }.check(&[large(Mode::Ahead, ALL); 6]);
+    Model { bound: 3, at: 0, ..TWO }.check(&[large(Mode::Ahead, ALL); 6]);
 }
 
 #[test]
@@ -140,26 +139,28 @@ fn ahead_of_two() {
 
 #[test]
 fn modes_by_turns() {
-    TWO.check(&[Mode::Ahead, Mode::Ahead, Mode::Lockstep, Mode::Ahead].map(|mode| call(mode, ALL)));
+    Model { bound: 3, ..TWO }
+        .check(&[Mode::Ahead, Mode::Ahead, Mode::Lockstep, Mode::Ahead].map(|mode| call(mode, ALL)));
 }
 
 /// The follower's call is the monitor's; the leader takes its record back.
 #[test]
 fn cancelled() {
-    Model { bound: 3, ..TWO }.check(&[large(Mode::Lockstep, LEADER), call(Mode::Lockstep, ALL)]);
+    Model { bound: 4, ..TWO }.check(&[large(Mode::Lockstep, LEADER), call(Mode::Lockstep, ALL)]);
 }
 
 /// Records taken back pile up before the follower comes to the ring again.
 #[test]
 fn cancelled_repeatedly() {
-    TWO.check(&[LEADER, LEADER, ALL].map(|patched| large(Mode::Lockstep, patched)));
+    Model { bound: 4, ..TWO }.check(&[LEADER, LEADER, ALL].map(|patched| large(Mode::Lockstep, patched)));
 }
 
 /// One of two followers is in the monitor; the other may have agreed, be comparing, or not have come.
 #[test]
 fn cancelled_by_one_of_two() {
-    THREE.check(&[large(Mode::Lockstep, LEADER | 2)]);
-    THREE.check(&[large(Mode::Lockstep, LEADER | 4)]);
+    let model = Model { bound: 2, ..THREE };
+    model.check(&[large(Mode::Lockstep, LEADER | 2)]);
+    model.check(&[large(Mode::Lockstep, LEADER | 4)]);
 }
 
 /// The leader's call is the monitor's; followers come behind its records.
@@ -181,7 +182,7 @@ fn outputs_by_the_monitor() {
     for mode in [Mode::Lockstep, Mode::Ahead] {
         for patched in [ALL, LEADER] {
             let overflowing = Call { outputs: 80, ..call(mode, patched) };
-            TWO.check(&[overflowing, call(mode, ALL)]);
+            Model { bound: 3, ..TWO }.check(&[overflowing, call(mode, ALL)]);
         }
     }
 }
@@ -212,7 +213,7 @@ fn asleep_in_lockstep() {
 
 #[test]
 fn asleep_without_room() {
-    Model { looks: SLEEPY, at: 0, ..TWO }.check(&[large(Mode::Ahead, ALL); 6]);
+    Model { looks: SLEEPY, bound: 3, at: 0, ..TWO }.check(&[large(Mode::Ahead, ALL); 6]);
 }
 
 #[test]
@@ -235,5 +236,5 @@ fn asleep_until_old_records_are_skipped() {
             ring.cancel(cursor, long_ago);
         }
     };
-    Model { looks: SLEEPY, before, ..TWO }.check(&[call(Mode::Lockstep, ALL)]);
+    Model { looks: SLEEPY, bound: 3, before, ..TWO }.check(&[call(Mode::Lockstep, ALL)]);
 }

@@ -109,7 +109,11 @@ fn nobody_elsewhere(seat: &Seat<'_>, epoch: u32) -> bool {
 
 /// Waits until every follower has agreed. False: the call is the monitor's.
 fn all_agree(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> bool {
-    (1..MAX_VARIANTS).all(|follower| {
+    // Those on the same CPU first: while the leader sleeps for them, the others agree.
+    let order = |shared: bool| {
+        (1..MAX_VARIANTS).filter(move |follower| (seat.plan.neighbours & 1 << follower != 0) == shared)
+    };
+    order(true).chain(order(false)).all(|follower| {
         let agreed = &seat.ring.posts[follower].agreed;
         seat.until(
             core::ptr::from_ref(agreed) as u64,

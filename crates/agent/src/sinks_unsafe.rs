@@ -119,13 +119,9 @@ impl<'r> Writer<'r> {
     /// The word at byte `at` of the payload.
     pub fn word(&self, at: usize) -> u64 {
         let mut word = [0u8; 8];
-        for (byte, place) in word.iter_mut().zip(at..) {
-            // SAFETY: within the payload, or not looked at.
-            *byte = if place < self.length {
-                unsafe { *self.payload.as_ptr().cast::<u8>().add(place) }
-            } else {
-                0
-            };
+        for (byte, place) in word.iter_mut().zip(at..self.length) {
+            // SAFETY: within what has been written of the payload.
+            *byte = unsafe { *self.payload.as_ptr().cast::<u8>().add(place) };
         }
         u64::from_le_bytes(word)
     }

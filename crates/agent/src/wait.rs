@@ -7,14 +7,17 @@ use stretto_abi::ring::{MAX_VARIANTS, Ring};
 
 use crate::machine_unsafe::gate;
 
+const SYS_SCHED_YIELD: u64 = 24;
 const SYS_FUTEX: u64 = 202;
 const SYS_FUTEX_WAITV: u64 = 449;
 const FUTEX_WAKE: u64 = 1;
 /// FUTEX2_SIZE_U32, include/uapi/linux/futex.h; not private: the ring is shared between processes.
 const FUTEX_32: u32 = 2;
 
-/// As few looks as this cost less than a system call.
+/// As few looks as this cost less than to sleep.
 const FEWEST: u32 = 8;
+/// How often a variant lets its neighbours run before it sleeps.
+const YIELDS: u32 = 64;
 
 /// One word to sleep on (struct futex_waitv).
 #[repr(C)]
@@ -62,19 +65,12 @@ impl Seat<'_> {
     /// Waits until `ready` gives something. It looks at what another variant writes to the word at `address`, which
     /// `value` reads, and at the monitor's notices.
     pub fn until<T>(&self, address: u64, value: impl Fn() -> u32, mut ready: impl FnMut() -> Option<T>) -> T {
-        let news = &self.ring.notices.news;
-        let own = &self.ring.posts[self.variant()];
         loop {
-            let looks = self.looks();
-            for _ in 0..looks {
-                if let Some(result) = ready() {
-                    // Looking pays: look longer the next time.
-                    own.looks.store((looks + looks / 2 + 1).min(self.plan.looks), Ordering::Relaxed);
-                    return result;
-                }
-                core::hint::spin_loop();
+            if let Some(result) = self.look(&mut ready) {
+                return result;
             }
-            own.looks.store((looks / 2).max(FEWEST), Ordering::Relaxed);
+            let own = &self.ring.posts[self.variant()];
+            let news = &self.ring.notices.news;
             own.sleeping.swap(1, Ordering::SeqCst);
             let (seen, heard) = (value(), news.load(Ordering::SeqCst));
             let result = ready();
@@ -91,13 +87,31 @@ impl Seat<'_> {
         }
     }
 
-    /// How often to look before sleeping. It adapts, because others of the same variant may need the CPU: looking that
-    /// ended with sleep halves it.
-    fn looks(&self) -> u32 {
-        match self.ring.posts[self.variant()].looks.load(Ordering::Relaxed) {
-            0 => self.plan.looks,
-            looks => looks.min(self.plan.looks),
+    /// Looks for as long as that has paid lately: others of the same variant may need the CPU. Looking that ended with
+    /// sleep halves the time, looking that did not lengthens it. Where variants share the CPU, each look lets the
+    /// others run.
+    fn look<T>(&self, ready: &mut impl FnMut() -> Option<T>) -> Option<T> {
+        let alone = self.plan.neighbours == 0;
+        let most = if alone { self.plan.looks } else { YIELDS };
+        let patience = &self.ring.posts[self.variant()].looks;
+        let looks = match patience.load(Ordering::Relaxed) {
+            0 => most,
+            looks => looks.min(most),
+        };
+        for _ in 0..looks {
+            if let Some(result) = ready() {
+                patience.store((looks + looks / 2).min(most), Ordering::Relaxed);
+                return Some(result);
+            }
+            if alone {
+                core::hint::spin_loop();
+            } else {
+                let arguments = [0, 0, 0, 0, 0, self.plan.secret];
+                gate(SYS_SCHED_YIELD, &arguments, &self.plan.never);
+            }
         }
+        patience.store((looks / 2).max(FEWEST), Ordering::Relaxed);
+        None
     }
 
     /// Wakes `variants` (bits) that sleep on the word at `address`, which has just been written.

@@ -10,6 +10,7 @@ use stretto_abi::table::{Table, TableError};
 use stretto_tracee::{Error, install_wake_handler, seize};
 
 use crate::agent::Agents;
+use crate::agent::image::Placement;
 use crate::config::Config;
 use crate::events::{Events, Listener};
 use crate::lock;
@@ -123,10 +124,11 @@ fn agents(config: &Config) -> std::io::Result<Option<Agents>> {
     let Some(policy) = config.policy.as_deref().filter(|policy| policy.iter().any(|mode| *mode != 0)) else {
         return Ok(None);
     };
-    let crowded = config.variants > spawn_unsafe::cpus().len() || !config.pin;
+    let cpus = spawn_unsafe::cpus().len();
+    let placement = Placement { variants: config.variants, cpus, pinned: config.pin && cpus > 0 };
     let mut random = signals_unsafe::random;
     let patch_after = config.patch_after;
-    Agents::new(&config.table, policy, config.variants, crowded, patch_after, &mut random).map(Some)
+    Agents::new(&config.table, policy, &placement, patch_after, &mut random).map(Some)
 }
 
 fn launches(config: &Config, agents: Option<&Agents>) -> Result<Vec<Launch>, program::ProgramError> {

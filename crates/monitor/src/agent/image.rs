@@ -20,8 +20,27 @@ const PAGE: u64 = 4096;
 /// How often a waiting variant looks before it sleeps, when it has a CPU of its own: about as long as the wake-up
 /// across CPUs costs that it may save (25-90 us on a virtual machine, measured; a look takes 20 ns).
 const LOOKS: u32 = 2000;
-/// With more variants than CPUs somebody else needs this one.
-const LOOKS_CROWDED: u32 = 20;
+/// Where the kernel places the variants, two may be on one CPU, and looking keeps the other from answering.
+const LOOKS_ANYWHERE: u32 = 100;
+
+/// Where variants run.
+#[derive(Clone, Copy, Debug)]
+pub struct Placement {
+    pub variants: usize,
+    pub cpus: usize,
+    /// Variant `v` runs on the CPU with the index `v` modulo `cpus`.
+    pub pinned: bool,
+}
+
+impl Placement {
+    /// The variants on the CPU of `variant`, but for itself, as bits.
+    fn neighbours(&self, variant: usize) -> u32 {
+        let cpus = self.cpus.max(1);
+        (0..self.variants)
+            .filter(|&other| self.pinned && other != variant && other % cpus == variant % cpus)
+            .fold(0, |mask, other| mask | 1 << other)
+    }
+}
 
 /// The agent of one variant.
 #[derive(Debug)]
@@ -52,7 +71,7 @@ impl Image {
         table: &[u8],
         policy: &[u8],
         rules: &[Rule],
-        crowded: bool,
+        placement: &Placement,
         random: &mut dyn FnMut() -> u64,
     ) -> io::Result<Self> {
         let area = AREAS + variant as u64 * AREA;
@@ -76,9 +95,9 @@ impl Image {
             policy_length: policy.len() as u64,
             secret,
             variant: u32::try_from(variant).unwrap_or(0),
-            looks: if crowded { LOOKS_CROWDED } else { LOOKS },
+            looks: if placement.pinned { LOOKS } else { LOOKS_ANYWHERE },
             never: AtomicU32::new(0),
-            reserved: 0,
+            neighbours: placement.neighbours(variant),
         };
         bytes[plan_at..plan_at + size_of::<Plan>()].copy_from_slice(&plan.bytes());
         let length = bytes.len().next_multiple_of(4096);

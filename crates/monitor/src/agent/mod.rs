@@ -10,7 +10,7 @@ pub mod territory;
 
 use stretto_abi::table::Table;
 
-use image::Image;
+use image::{Image, Placement};
 
 /// The agents of a run, one image a variant.
 #[derive(Debug)]
@@ -28,15 +28,14 @@ impl Agents {
     pub fn new(
         table: &[u8],
         policy: &[u8],
-        variants: usize,
-        crowded: bool,
+        placement: &Placement,
         patch_after: u32,
         random: &mut dyn FnMut() -> u64,
     ) -> std::io::Result<Self> {
         let described = Table::new(table).map_err(|_| std::io::ErrorKind::InvalidData)?;
         let (rules, policy) = rules::rules(&described, policy);
-        let images = (0..variants)
-            .map(|variant| Image::new(variant, table, &policy, &rules, crowded, random))
+        let images = (0..placement.variants)
+            .map(|variant| Image::new(variant, table, &policy, &rules, placement, random))
             .collect::<std::io::Result<_>>()?;
         Ok(Self { images, patch_after: patch_after.max(1) })
     }

@@ -13,17 +13,19 @@ pub struct Rule {
     pub any: Vec<Vec<(u8, u32)>>,
 }
 
+const SCHED_YIELD: u32 = 24;
 const FUTEX: u32 = 202;
 const FUTEX_WAITV: u32 = 449;
 const RESTART_SYSCALL: u32 = 219;
 const FUTEX_WAKE: u32 = 1;
 
-/// What every agent needs for itself: waiting, waking, and that the kernel restarts a call at the gate.
+/// What every agent needs for itself: waiting, waking, letting others run, and that the kernel restarts a call at the gate.
 #[must_use]
 pub fn own() -> Vec<Rule> {
     vec![
         Rule { nr: FUTEX, secret: true, any: vec![vec![(1, FUTEX_WAKE)]] },
         Rule { nr: FUTEX_WAITV, secret: true, any: vec![Vec::new()] },
+        Rule { nr: SCHED_YIELD, secret: true, any: vec![Vec::new()] },
         Rule { nr: RESTART_SYSCALL, secret: false, any: vec![Vec::new()] },
     ]
 }
@@ -37,7 +39,7 @@ pub fn rules(table: &Table<'_>, policy: &[u8]) -> (Vec<Rule>, Vec<u8>) {
         let Some(row) = table.by_number(u64::from(nr)) else { continue };
         let mut rule = Rule { nr, secret: row.args[5] == NONE, any: Vec::new() };
         collect(table, policy, &row, &[], &mut rule, &mut allowed);
-        if !rule.any.is_empty() && ![FUTEX, FUTEX_WAITV, RESTART_SYSCALL].contains(&nr) {
+        if !rule.any.is_empty() && !own().iter().any(|own| own.nr == nr) {
             rules.push(rule);
         }
     }
