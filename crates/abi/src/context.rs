@@ -22,6 +22,9 @@ pub struct Context {
     pub plan: u64,
     /// Result of the call that a pseudo call is about.
     pub result: AtomicU64,
+    /// Address of what lies apart from the leader's: a count, then [`REGIONS`] times leader's address, own, length. The
+    /// monitor writes it.
+    pub regions: u64,
 }
 
 /// Bytes from one context to the next: the record in the first page, the stack in the others.
@@ -32,8 +35,8 @@ pub const SLOTS: u64 = 32;
 impl Context {
     /// A context at `this`, as it lies in memory.
     #[must_use]
-    pub fn bytes(this: u64, entry: u64, plan: u64) -> [u8; core::mem::size_of::<Self>()] {
-        let words = [this, entry, this + SLOT, 0, 0, plan, 0];
+    pub fn bytes(this: u64, entry: u64, plan: u64, regions: u64) -> [u8; core::mem::size_of::<Self>()] {
+        let words = [this, entry, this + SLOT, 0, 0, plan, 0, regions];
         let mut bytes = [0; core::mem::size_of::<Self>()];
         for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&word.to_le_bytes());
@@ -41,6 +44,11 @@ impl Context {
         bytes
     }
 }
+
+/// How many regions a variant may have that lie apart; one with more does without its agent.
+pub const REGIONS: usize = 1000;
+/// Where the regions stand in the first slot, which has no stack.
+pub const REGIONS_AT: u64 = 4096;
 
 /// Offset of [`Context::ring`].
 pub const RING: u64 = 32;

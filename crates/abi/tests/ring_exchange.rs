@@ -116,7 +116,12 @@ fn lead<const WORDS: usize>(world: &World<WORDS>, calls: &[Call], random: &mut R
 }
 
 /// Signals, and a monitor that loses its patience, at any time.
-fn disturb<const WORDS: usize>(world: &World<WORDS>, variants: usize, over: &AtomicBool, random: &mut Random) {
+fn disturb<const WORDS: usize>(
+    world: &World<WORDS>,
+    variants: usize,
+    over: &AtomicBool,
+    random: &mut Random,
+) {
     while !over.load(Ordering::Relaxed) {
         attract(world, random.below(variants));
         thread::sleep(Duration::from_micros(500));

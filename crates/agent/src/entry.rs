@@ -8,7 +8,7 @@ use stretto_abi::ring::Ring;
 use stretto_abi::table::{CallRow, Table};
 use stretto_semantics::{Lookup, lookup};
 
-use crate::machine_unsafe::{Local, bytes};
+use crate::machine_unsafe::{Apart, Local, bytes};
 use crate::wait::Seat;
 use crate::{follower, leader};
 
@@ -41,6 +41,8 @@ pub struct Call<'c> {
     pub nr: u64,
     pub args: [u64; 6],
     pub plan: &'c Plan,
+    /// Where this variant differs from the leader on purpose.
+    pub apart: Apart,
 }
 
 /// The arguments of the call in `frame`, in order.
@@ -64,7 +66,7 @@ pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, ring: &Ring) 
     if mode == Mode::Monitored {
         return Exit::Monitor;
     }
-    let call = Call { table, row, mode, nr, args, plan };
+    let call = Call { table, row, mode, nr, args, plan, apart: Apart::new(context) };
     let seat = Seat { ring, plan };
     let outcome = if plan.variant == 0 { leader::make(&call, &seat) } else { follower::make(&call, &seat) };
     match outcome {

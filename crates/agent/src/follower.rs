@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 
 use stretto_abi::context::SIGNAL_POINT;
 use stretto_abi::ring::{AHEAD, BY_MONITOR, Cursor, Head, Phase, THEN_SIGNAL};
-use stretto_semantics::{Identity, apply, gather};
+use stretto_semantics::{apply, gather};
 
 use crate::entry::{Call, Outcome};
 use crate::machine_unsafe::Local;
@@ -39,7 +39,7 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     }
     let outputs = payload(ring, cursor, head.outputs_at(), head.outputs);
     let mut memory = Local::default();
-    let applied = apply(&call.table, &call.row, &call.args, head.result, &mut memory, &Identity, outputs);
+    let applied = apply(&call.table, &call.row, &call.args, head.result, &mut memory, &call.apart, outputs);
     if applied.is_err() {
         // The record stays, for the monitor to see what there is no room for.
         return Outcome::Monitor;
@@ -97,6 +97,6 @@ fn ended(seat: &Seat<'_>, cursor: Cursor) -> Option<Head> {
 fn same_inputs(call: &Call<'_>, seat: &Seat<'_>, cursor: Cursor, head: &Head) -> bool {
     let mut memory = Local::default();
     let mut comparer = Comparer::new(seat.ring, cursor, head);
-    gather(&call.table, &call.row, &call.args, &mut memory, &Identity, &mut comparer);
+    gather(&call.table, &call.row, &call.args, &mut memory, &call.apart, &mut comparer);
     comparer.equal()
 }

@@ -7,9 +7,9 @@
 use core::arch::global_asm;
 use core::sync::atomic::AtomicU32;
 
-use stretto_abi::context::{Context, Frame, Plan};
+use stretto_abi::context::{Context, Frame, Plan, REGIONS};
 use stretto_abi::ring::Ring;
-use stretto_semantics::Memory;
+use stretto_semantics::{Memory, Region, Regions};
 
 use crate::entry::{Exit, dispatch};
 
@@ -161,6 +161,32 @@ pub unsafe extern "C" fn enter(frame: *mut Frame, context: *const Context) -> u6
     // SAFETY: the monitor has mapped the ring there and the plan behind the agent's text.
     let (ring, plan) = unsafe { (&*(ring as *const Ring), &*(context.plan as *const Plan)) };
     dispatch(frame, context, plan, ring).link()
+}
+
+/// What lies apart from the leader's in this variant, as the monitor has told.
+#[derive(Clone, Copy, Debug)]
+pub struct Apart(u64);
+
+impl Apart {
+    /// The list that `context` names.
+    pub fn new(context: &Context) -> Self {
+        Self(context.regions)
+    }
+}
+
+impl Regions for Apart {
+    fn newest_first(&self) -> impl Iterator<Item = Region> {
+        let list = self.0 as *const u64;
+        // SAFETY: the monitor has put the count and so many regions there, in memory that lives as long as the process.
+        // It writes only while the thread is stopped. A program that overwrites it harms itself: it disagrees.
+        let word = move |index: usize| unsafe { list.add(index).read_volatile() };
+        let count = usize::try_from(word(0)).unwrap_or(0).min(REGIONS);
+        (0..count).rev().map(move |index| Region {
+            leader: word(1 + 3 * index),
+            own: word(2 + 3 * index),
+            length: word(3 + 3 * index),
+        })
+    }
 }
 
 /// Bytes of the plan: the table and the policy.

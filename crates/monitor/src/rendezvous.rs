@@ -103,7 +103,12 @@ pub fn check_lag(session: &Session, set: &Arc<TaskSet>) {
 pub fn check_ring(session: &Session, set: &TaskSet) {
     let mut meeting = lock(&set.meeting);
     let Some(ring) = meeting.ring.clone() else { return };
-    let asleep = |variant: &usize| ring.posts[*variant].sleeping.load(Ordering::Relaxed) != 0;
+    // A follower that has agreed waits for the outcome of a call, which may take as long as it likes.
+    let asleep = |variant: &usize| {
+        let post = &ring.posts[*variant];
+        let agreed = post.agreed.load(Ordering::Relaxed) != post.done.load(Ordering::Relaxed);
+        post.sleeping.load(Ordering::Relaxed) != 0 && !(agreed && *variant != 0)
+    };
     let moved = |sum: u64, variant: usize| {
         let post = &ring.posts[variant];
         sum.wrapping_add(post.calls.load(Ordering::Relaxed)).wrapping_add(post.at.load(Ordering::Relaxed))
@@ -128,6 +133,12 @@ pub fn check_ring(session: &Session, set: &TaskSet) {
 
 /// How long agents may wait for each other in the ring.
 const RING_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether somebody waits for the leader.
+pub fn leader_is_missing(set: &TaskSet) -> bool {
+    let meeting = lock(&set.meeting);
+    meeting.since.is_some() && !meeting.has_come(0)
+}
 
 /// Begins to count anew how long the first arrival waits.
 pub fn forgive_lag(set: &TaskSet) {

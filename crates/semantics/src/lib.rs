@@ -17,7 +17,7 @@ mod memory;
 mod shape;
 
 pub use apply::{ApplyError, apply};
-pub use canon::{Canon, Identity};
+pub use canon::{Canon, Identity, Region, Regions};
 pub use collect::{OutSink, collect};
 pub use compare::first_difference;
 pub use expr::evaluate;

@@ -63,7 +63,7 @@ def _argument(kind: Type) -> str:
 def _memory(kind: Type) -> str:
     """What is wrong with memory that a pointer leads to: it has to be flat."""
     match kind:
-        case Integer() | Named() | Plain(kind=1) | BytesType() | String(kind=6):
+        case Integer() | Named() | Plain() | BytesType() | String(kind=6):
             return ""
         case Array(element=element):
             return _memory(element)
@@ -71,8 +71,6 @@ def _memory(kind: Type) -> str:
             return next(filter(None, (_memory(field.type) for field in fields)), "")
         case Union(cases=cases):
             return next(filter(None, (_memory(case) for _, case in cases)), "")
-        case Plain():
-            return "addresses"
         case Pointer() | String() | Vectors():
             return "further pointers"
     return "data that only the monitor understands"

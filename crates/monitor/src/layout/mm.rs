@@ -1,17 +1,9 @@
 //! One variant's address space as the monitor needs to know it: what lies elsewhere than in the leader.
 
 use stretto_abi::context::{SLOT, SLOTS};
-use stretto_semantics::Canon;
+use stretto_semantics::{Region, Regions};
 
 use super::patches::Patches;
-
-/// A range that lies at different addresses in leader and follower.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Region {
-    pub leader: u64,
-    pub own: u64,
-    pub length: u64,
-}
 
 /// The address space of one process of one variant.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +23,8 @@ pub struct Mm {
     pub contexts: Option<Contexts>,
     /// What calls the agent.
     pub patches: Patches,
+    /// The agent has not been told yet what lies apart.
+    untold: bool,
 }
 
 /// The contexts of one address space: the first is that of all threads that have none of their own.
@@ -140,6 +134,7 @@ impl Mm {
     pub fn add(&mut self, leader: u64, own: u64, length: u64) {
         if leader != own {
             self.regions.push(Region { leader, own, length: page_up(length) });
+            self.untold = true;
         }
     }
 
@@ -147,7 +142,7 @@ impl Mm {
     pub fn remove(&mut self, own: u64, length: u64) {
         let end = own.wrapping_add(page_up(length));
         let mut kept = Vec::with_capacity(self.regions.len());
-        for region in self.regions.drain(..) {
+        for region in self.regions.iter().copied() {
             let region_end = region.own + region.length;
             if region_end <= own || end <= region.own {
                 kept.push(region);
@@ -161,7 +156,13 @@ impl Mm {
                 kept.push(Region { leader: region.leader + skip, own: end, length: region_end - end });
             }
         }
+        self.untold |= kept.len() != self.regions.len() || kept != self.regions;
         self.regions = kept;
+    }
+
+    /// What lies apart, oldest first, if the agent has not been told since it changed.
+    pub fn untold(&mut self) -> Option<&[Region]> {
+        std::mem::take(&mut self.untold).then_some(&self.regions)
     }
 
     /// The region that holds this own address.
@@ -171,24 +172,8 @@ impl Mm {
     }
 }
 
-impl Canon for Mm {
-    /// An address that is the leader's own code address, seen in a follower, is no equal: it is a leaked one.
-    /// It is answered with a value that can't agree.
-    fn to_leader(&self, value: u64) -> u64 {
-        if let Some(region) = self.region_at(value) {
-            return region.leader + (value - region.own);
-        }
-        if self.regions.iter().any(|region| value.wrapping_sub(region.leader) < region.length) {
-            return value ^ 1 << 63;
-        }
-        value
-    }
-
-    fn to_own(&self, value: u64) -> u64 {
-        self.regions
-            .iter()
-            .rev()
-            .find(|region| value.wrapping_sub(region.leader) < region.length)
-            .map_or(value, |region| region.own + (value - region.leader))
+impl Regions for Mm {
+    fn newest_first(&self) -> impl Iterator<Item = Region> {
+        self.regions.iter().rev().copied()
     }
 }

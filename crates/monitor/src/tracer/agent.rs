@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use stretto_abi::context::{Context, RESULT, RING, SLOT, SLOTS};
+use stretto_abi::context::{Context, REGIONS, REGIONS_AT, RESULT, RING, SLOT, SLOTS};
 use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 
 use super::Tracer;
@@ -74,16 +74,18 @@ impl<'s> Tracer<'s> {
         let mut registers = Registers { orig_rax: u64::MAX, rax: 0, ..registers };
         if let Some(mut contexts) = mapped? {
             let memory = Remote::new(tid);
-            let pass = Context::bytes(contexts.common(), image.base + blob::PASS, image.plan);
+            let regions = contexts.common() + REGIONS_AT;
+            let pass = Context::bytes(contexts.common(), image.base + blob::PASS, image.plan, regions);
             let _ = memory.write(contexts.common(), &pass);
             registers.gs_base = contexts.take().unwrap_or(contexts.common());
-            let own = Context::bytes(registers.gs_base, image.base + blob::ENTRY, image.plan);
+            let own = Context::bytes(registers.gs_base, image.base + blob::ENTRY, image.plan, regions);
             let _ = memory.write(registers.gs_base, &own);
             let task = self.task(tid)?;
             task.context = registers.gs_base;
             task.mm.borrow_mut().contexts = Some(contexts);
         }
         stopped.set_registers(&registers)?;
+        self.tell_regions(tid)?;
         Ok(stopped)
     }
 
@@ -108,7 +110,8 @@ impl<'s> Tracer<'s> {
             let context = contexts.take();
             let address = context.unwrap_or(contexts.common());
             if let Some(context) = context {
-                let bytes = Context::bytes(context, image.base + blob::ENTRY, image.plan);
+                let regions = contexts.common() + REGIONS_AT;
+                let bytes = Context::bytes(context, image.base + blob::ENTRY, image.plan, regions);
                 let _ = memory.write(context, &bytes);
             }
             drop(mm);
@@ -132,6 +135,23 @@ impl<'s> Tracer<'s> {
         }
         let gs_base = task.context;
         stopped.set_registers(&Registers { gs_base, ..stopped.registers()? })
+    }
+
+    /// Tells the agent what lies apart from the leader's, if that has changed.
+    pub(super) fn tell_regions(&mut self, tid: i32) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        let mut mm = task.mm.borrow_mut();
+        let Some(contexts) = mm.contexts else { return Ok(()) };
+        let Some(regions) = mm.untold() else { return Ok(()) };
+        let fits = regions.len() <= REGIONS;
+        let words = regions.iter().flat_map(|region| [region.leader, region.own, region.length]);
+        let bytes: Vec<u8> =
+            std::iter::once(regions.len() as u64).chain(words).flat_map(u64::to_le_bytes).collect();
+        drop(mm);
+        if fits && Remote::new(tid).write(contexts.common() + REGIONS_AT, &bytes) == bytes.len() {
+            return Ok(());
+        }
+        self.do_without_agent(tid)
     }
 
     /// The program takes the agent's register for itself: from now on all its calls are the monitor's.
@@ -189,6 +209,15 @@ impl<'s> Tracer<'s> {
         if word.swap(u32::from(wanted), Ordering::SeqCst) == 0 && wanted {
             ring.announce();
         }
+    }
+
+    /// Whether the thread waits in a call that its agent has made (proc_pid_syscall(5): the last word is the instruction
+    /// pointer). A leader that goes ahead may wait there as long as it likes, and followers for it.
+    pub(super) fn waits_at_gate(&self, tid: i32) -> bool {
+        let text = std::fs::read_to_string(format!("/proc/{tid}/syscall")).unwrap_or_default();
+        let word = text.split_whitespace().next_back().and_then(|word| word.strip_prefix("0x"));
+        let rip = word.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        rip.and_then(|rip| self.in_agent(rip)) == Some(blob::GATE_AFTER)
     }
 
     /// Leader: the thread needs its ring no more.

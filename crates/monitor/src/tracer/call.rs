@@ -19,6 +19,9 @@ use crate::rendezvous;
 use crate::taskset::{Arrival, CallArrival, Meaning, number};
 
 const RESTART_SYSCALL: u64 = 219;
+/// The category of calls after which a process may not open what is the monitor's any more (`CATEGORIES` in
+/// `python/stretto/syscalls/compile.py`).
+const IDENTITY: u8 = 8;
 
 impl Tracer<'_> {
     pub(super) fn on_entry(&mut self, mut stopped: Stopped) -> Result<(), Error> {
@@ -59,6 +62,8 @@ impl Tracer<'_> {
             Lookup::Known(row) => {
                 if done.is_none() && self.in_process(&row) {
                     stopped = self.promote(stopped, &mut registers, &row)?;
+                } else if row.category == IDENTITY {
+                    stopped = self.equip(stopped, &registers)?;
                 }
                 if self.session.agents.is_some() && is_about_a_range(&self.table, &row) {
                     self.unpatch_for(tid, &row, &args)?;
@@ -246,6 +251,7 @@ impl Tracer<'_> {
         if row.is_some_and(|row| row.mechanism == Mechanism::Munmap) {
             let [address, length, ..] = task.call().map(CallArrival::args).unwrap_or_default();
             task.mm.borrow_mut().remove(address, length);
+            self.tell_regions(tid)?;
         }
         if row.is_some_and(|row| row.result == ResultKind::Pid) {
             let mut registers = stopped.registers()?;

@@ -41,6 +41,7 @@ impl Tracer<'_> {
             Mechanism::Mmap | Mechanism::Mremap | Mechanism::Brk => {
                 let own =
                     self.with_calls(tid, |tracer, calls, call| tracer.follow_mapping(calls, call, result))?;
+                self.tell_regions(tid)?;
                 return self.complete(tid, own, signal);
             }
             Mechanism::Open => {

@@ -56,7 +56,15 @@ impl Tracer<'_> {
             };
         }
         drop(mm);
-        if self.takes_turns(tid) || self.task(tid)?.ring.is_some() {
+        self.equip(stopped, registers)
+    }
+
+    /// Gives the thread a ring, if it has none and can use one.
+    pub(super) fn equip(&mut self, stopped: Stopped, registers: &Registers) -> Result<Stopped, Error> {
+        let tid = stopped.tid();
+        let task = self.task(tid)?;
+        let usable = task.mm.borrow().contexts.is_some_and(|contexts| task.context != contexts.common());
+        if !usable || task.ring.is_some() || self.takes_turns(tid) {
             return Ok(stopped);
         }
         let set = std::sync::Arc::clone(&self.task(tid)?.set);

@@ -346,8 +346,9 @@ impl Tracer<'_> {
         // When this process itself was stopped for a while, nobody else is late.
         let forgiving = std::mem::replace(&mut self.last_tick, Instant::now()).elapsed() > TICK_MISSED;
         for set in self.session.all_sets() {
-            let halted =
-                self.by_set.get(&set.id).and_then(|tid| self.tasks.get(tid)).is_some_and(|t| t.halted);
+            let halted = self.by_set.get(&set.id).and_then(|tid| self.tasks.get(tid)).is_some_and(|task| {
+                task.halted || crate::rendezvous::leader_is_missing(&set) && self.waits_at_gate(task.tid)
+            });
             if halted || forgiving {
                 crate::rendezvous::forgive_lag(&set);
             } else {
