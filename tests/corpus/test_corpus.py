@@ -48,9 +48,7 @@ def natively(row: Row, directory: Path, data: Path) -> Outcome:
 
 
 @pytest.mark.parametrize(("row", "variants", "options"), RUNS)
-def test_equal_to_native(
-    row: Row, variants: int, options: tuple[str, ...], base: Path, data: Path
-) -> None:
+def test_equal_to_native(row: Row, variants: int, options: tuple[str, ...], base: Path, data: Path) -> None:
     big = data / "big.txt"
     if "$BIG" in row.script and not big.exists():
         make_big(big)

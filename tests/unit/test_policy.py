@@ -183,7 +183,7 @@ DEEP = struct("deep", 16, number=(0, U64), pointer=(8, In[Bytes[8]]))
         (In[DEEP], "x leads to further pointers"),
         (Out[Array(DEEP, "2")], "x leads to further pointers"),
         (In[Array(Anything, "2")], "x leads to further pointers"),
-        (In[Array(Opaque, "2")], "x leads to addresses"),
+        (In[Array(Opaque, "2")], ""),
         (In[Union("1", ((1, FLAT), (2, DEEP)))], "x leads to further pointers"),
         (Union("1", ((1, Int), (2, Address))), "x is an address"),
         (In[Control["8"]], "x leads to data that only the monitor understands"),
