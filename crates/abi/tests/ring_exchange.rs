@@ -84,8 +84,8 @@ impl Log {
         }
     }
 
-    /// Going back from any record, and from the leader's place, finds the records before it: all that have not been
-    /// written over, and none that there was not.
+    /// Going back from any record, and from the leader's place, finds the records before it: all that the leader can't
+    /// have written over, and none that there was not.
     fn check<const WORDS: usize>(&self, ring: &Shared<WORDS>, random: &mut Random) {
         let place = ring.cursor(0);
         let some = random.below(self.0.len() + 1);
@@ -94,7 +94,9 @@ impl Log {
             let found: Vec<_> = ring.backwards(start).collect();
             let expected: Vec<_> = self.0.range(..before).rev().copied().collect();
             assert_eq!(found, expected[..found.len().min(expected.len())], "backwards from {start:?}");
-            let kept = |(cursor, _): &&(Cursor, Head)| place.at.wrapping_sub(cursor.at) < 8 * WORDS as u64;
+            // A record that was never published, or taken back, may have been as large as any.
+            let end = place.at.wrapping_add(Shared::<WORDS>::RECORD);
+            let kept = |(cursor, _): &&(Cursor, Head)| end.wrapping_sub(cursor.at) <= 8 * WORDS as u64;
             let standing = expected.iter().take_while(kept).count();
             assert!(found.len() >= standing, "{} of {standing} records before {start:?}", found.len());
         }
@@ -113,6 +115,15 @@ fn lead<const WORDS: usize>(world: &World<WORDS>, calls: &[Call], random: &mut R
         }
     }
     log.check(&world.ring, random);
+}
+
+/// Says when the leader has ended, be it by a failure.
+struct Ending<'o>(&'o AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Signals, and a monitor that loses its patience, at any time.
@@ -138,9 +149,9 @@ fn exchange<const WORDS: usize>(variants: usize, count: u32, start: Cursor) {
         for variant in 1..variants {
             scope.spawn(move || world.live(variant, calls));
         }
-        scope.spawn(move || disturb(world, variants, over, &mut Random(2)));
+        scope.spawn(move || disturb(world, variants, over));
+        let _ending = Ending(over);
         lead(world, calls, &mut random);
-        over.store(true, Ordering::Relaxed);
     });
     world.witness.settle(count);
     let (slow, cancelled) = world.witness.detours();

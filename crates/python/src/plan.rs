@@ -65,7 +65,7 @@ pub fn read(config: &Bound<'_, PyDict>, table: &[u8]) -> PyResult<Config> {
         log: get::<String>(config, "log")?.map(Into::into),
         table: get(config, "table")?.unwrap_or_else(|| table.to_vec()),
         policy: policy(config)?,
-        patch_after: get(config, "patch_after")?.unwrap_or(3),
+        patch_after: get(config, "patch_after")?.unwrap_or(16),
     })
 }
 

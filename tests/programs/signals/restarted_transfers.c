@@ -32,6 +32,7 @@ static void stop(void) {
     struct itimerval never = {{0, 0}, {0, 0}};
     char bytes[16];
     setitimer(ITIMER_REAL, &never, NULL);
+    fcntl(pipes[0], F_SETFL, O_NONBLOCK);
     while (read(pipes[0], bytes, sizeof bytes) > 0 || recv(pair[0], bytes, sizeof bytes, MSG_DONTWAIT) > 0)
         ;
 }
@@ -53,18 +54,18 @@ static void both(long number, long a, long b, long c, const char *what) {
     stop();
     snprintf(text, sizeof text, "%s without SA_RESTART ends", what);
     check(result == -EINTR, text);
+    fcntl(pipes[0], F_SETFL, 0);
     fill();
     start(SA_RESTART);
     result = hot6(number, a, b, c, 0, 0, 0);
     int seen = ticks;
-    fcntl(pipes[0], F_SETFL, O_NONBLOCK);
     stop();
     snprintf(text, sizeof text, "%s with SA_RESTART goes on", what);
     check(result == 1 && seen >= 3, text);
 }
 
 int main(void) {
-    char byte, big[4096];
+    char byte = 0, big[4096] = {0};
     struct iovec one = {&byte, 1};
     struct pollfd wanted = {.events = POLLIN};
     must(pipe(pipes), "pipe");
@@ -72,7 +73,6 @@ int main(void) {
     must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), "socketpair");
     wanted.fd = pipes[0];
     heat();
-    fcntl(pipes[0], F_SETFL, O_NONBLOCK);
     both(SYS_read, pipes[0], (long)&byte, 1, "read");
     both(SYS_readv, pipes[0], (long)&one, 1, "readv");
     both(SYS_recvfrom, pair[0], (long)&byte, 1, "recvfrom");
