@@ -5,7 +5,7 @@
 /* Enough for any threshold of visits in every variant. */
 enum { HOT = 40 };
 
-__attribute__((noinline)) static long hot6(long number, long a, long b, long c, long d, long e, long f) {
+__attribute__((noipa)) static long hot6(long number, long a, long b, long c, long d, long e, long f) {
     register long r10 __asm__("r10") = d;
     register long r8 __asm__("r8") = e;
     register long r9 __asm__("r9") = f;

@@ -191,8 +191,14 @@ impl<const WORDS: usize> Shared<WORDS> {
         assert!(WORDS.is_power_of_two() && WORDS >= 128);
         8 * WORDS as u64
     };
-    /// The greatest record: all of `ROOM` in the ring in use, less in small rings of tests.
-    pub const RECORD: u64 = if (ROOM as u64) < Self::BYTES / 4 { ROOM as u64 } else { Self::BYTES / 4 };
+    /// The greatest record: all of `ROOM` in the ring in use, less in small rings of tests. With three in the ring there
+    /// always is room behind the only one that somebody still reads: consuming what the leader waited for need not
+    /// wake it.
+    pub const RECORD: u64 = {
+        let record = if (ROOM as u64) < Self::BYTES / 3 { ROOM as u64 } else { Self::BYTES / 4 };
+        assert!(record % LINE == 0 && 3 * record + LINE <= Self::BYTES);
+        record
+    };
     /// Bytes of inputs and outputs that a record may hold.
     pub const PAYLOAD: usize = (Self::RECORD - 2 * LINE - 48) as usize;
 

@@ -43,7 +43,7 @@ impl Random {
         let limit = match self.below(500) {
             0 => greatest + 64,
             1..50 => 2048.min(greatest),
-            _ => 64.min(greatest),
+            _ => 64.min(greatest / 2),
         };
         self.below(limit + 1)
     }
@@ -127,12 +127,8 @@ impl Drop for Ending<'_> {
 }
 
 /// Signals, and a monitor that loses its patience, at any time.
-fn disturb<const WORDS: usize>(
-    world: &World<WORDS>,
-    variants: usize,
-    over: &AtomicBool,
-    random: &mut Random,
-) {
+fn disturb<const WORDS: usize>(world: &World<WORDS>, variants: usize, over: &AtomicBool) {
+    let mut random = Random(2);
     while !over.load(Ordering::Relaxed) {
         attract(world, random.below(variants));
         thread::sleep(Duration::from_micros(500));

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::Ordering::Relaxed;
 
 use proptest::prelude::*;
-use stretto_abi::ring::{Cursor, Head, MAX_VARIANTS, Phase, Ring, Shared, tag};
+use stretto_abi::ring::{Cursor, Head, MAX_VARIANTS, Phase, Post, Ring, Shared, tag};
 
 /// Words of a small ring.
 const WORDS: usize = 256;
@@ -80,11 +80,11 @@ impl Case {
             word.store(self.word(state) as u32, Relaxed);
         }
         for post in &ring.posts {
-            for word in [&post.agreed, &post.done, &post.before, &post.sleeping] {
+            for word in [&post.agreed, &post.done, &post.before, &post.sleeping, &post.looks] {
                 word.store(self.word(state) as u32, Relaxed);
             }
             // Now and then near the cursor.
-            let far = random(state) % 4 == 0;
+            let far = random(state).is_multiple_of(4);
             let at =
                 if far { self.word(state) } else { self.cursor.at.wrapping_add(random(state) % (1 << 21)) };
             post.at.store(at, Relaxed);
@@ -106,7 +106,7 @@ impl Case {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Picture {
     notices: Vec<u32>,
-    posts: Vec<[u64; 6]>,
+    posts: Vec<[u64; 7]>,
     data: Vec<u64>,
 }
 
@@ -114,11 +114,10 @@ fn picture<const SIZE: usize>(ring: &Shared<SIZE>) -> Picture {
     let notices = &ring.notices;
     let single = [&notices.news, &notices.active, &notices.attached];
     let words = single.into_iter().chain(&notices.attention).chain(&notices.slow);
-    let post = |post: &stretto_abi::ring::Post| {
-        let small =
-            [&post.agreed, &post.done, &post.before, &post.sleeping].map(|word| word.load(Relaxed).into());
-        let [agreed, done, before, sleeping]: [u64; 4] = small;
-        [agreed, done, before, sleeping, post.at.load(Relaxed), post.calls.load(Relaxed)]
+    let post = |post: &Post| {
+        let small = [&post.agreed, &post.done, &post.before, &post.sleeping, &post.looks];
+        let [agreed, done, before, sleeping, looks] = small.map(|word| word.load(Relaxed).into());
+        [agreed, done, before, sleeping, looks, post.at.load(Relaxed), post.calls.load(Relaxed)]
     };
     Picture {
         notices: words.map(|word| word.load(Relaxed)).collect(),
@@ -198,7 +197,7 @@ fn following<const SIZE: usize>(
     act(ring);
     let after = picture(ring);
     assert_eq!((before.notices, before.data), (after.notices, after.data));
-    let others = |posts: Vec<[u64; 6]>| {
+    let others = |posts: Vec<[u64; 7]>| {
         let other = move |&(index, _): &(usize, _)| index != variant % MAX_VARIANTS;
         posts.into_iter().enumerate().filter(other).collect::<Vec<_>>()
     };
@@ -224,7 +223,7 @@ fn everything<const SIZE: usize>(case: &Case, ring: &Shared<SIZE>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn a_small_ring(case in cases()) {
@@ -233,7 +232,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20))]
+    #![proptest_config(ProptestConfig::with_cases(50))]
 
     #[test]
     fn the_ring_in_use(case in cases()) {

@@ -29,7 +29,9 @@ global_asm!(
     "push r14",
     "push r15",
     "pushfq",
-    "cld",
+    // As compilers expect them: direction up. And no alignment checks, which the program may have asked for.
+    "push 2",
+    "popfq",
     "mov rdi, rsp",
     "mov rsi, gs:[0]",
     "sub rsp, 264",

@@ -1,5 +1,7 @@
 //! Calls: what everybody expects of them follows from their number.
 
+use std::sync::atomic::Ordering;
+
 use stretto_abi::ring::{Cursor, Shared};
 
 /// When the leader executes a call that it makes in the process.
@@ -69,10 +71,9 @@ pub fn put<const WORDS: usize>(
     at: usize,
     words: impl Iterator<Item = u64>,
 ) -> Option<()> {
-    let mut place = Shared::<WORDS>::payload(cursor) + at / 8;
-    for word in words {
-        ring.data.get(place)?.store(word, std::sync::atomic::Ordering::Relaxed);
-        place += 1;
+    let first = Shared::<WORDS>::payload(cursor) + at / 8;
+    for (word, place) in words.zip(first..) {
+        ring.data.get(place)?.store(word, Ordering::Relaxed);
     }
     Some(())
 }
@@ -85,7 +86,7 @@ pub fn same<const WORDS: usize>(
     words: impl Iterator<Item = u64>,
 ) -> bool {
     let first = Shared::<WORDS>::payload(cursor) + at / 8;
-    words.zip(first..).all(|(word, place)| {
-        ring.data.get(place).is_some_and(|there| there.load(std::sync::atomic::Ordering::Relaxed) == word)
-    })
+    words
+        .zip(first..)
+        .all(|(word, place)| ring.data.get(place).is_some_and(|there| there.load(Ordering::Relaxed) == word))
 }

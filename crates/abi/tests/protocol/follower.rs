@@ -60,7 +60,11 @@ fn next_record<const WORDS: usize>(seat: &Seat<'_, WORDS>, epoch: u32) -> Option
                 let elsewhere = seat.slow(0) != epoch;
                 match ring.look(cursor) {
                     Some(head) => Some(Some(head)),
-                    None if elsewhere || seat.attention() => Some(None),
+                    None if elsewhere => {
+                        seat.world.witness.leaves(ring.look(cursor));
+                        Some(None)
+                    }
+                    None if seat.attention() => Some(None),
                     None => None,
                 }
             },

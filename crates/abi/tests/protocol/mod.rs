@@ -77,10 +77,9 @@ impl<const WORDS: usize> World<WORDS> {
 
     fn arrive(&self, variant: usize, call: &Call, done: bool) {
         let arrival = Arrival::Call { number: call.number, done };
-        if let Decision::CatchUp(head) = self.monitor.stop(self, variant, arrival, Some(call)) {
-            if head.flags & THEN_SIGNAL != 0 {
-                self.point(variant);
-            }
+        let decision = self.monitor.stop(self, variant, arrival, Some(call));
+        if matches!(decision, Decision::CatchUp(head) if head.flags & THEN_SIGNAL != 0) {
+            self.point(variant);
         }
     }
 

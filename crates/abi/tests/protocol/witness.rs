@@ -48,6 +48,12 @@ impl Witness {
         self.refused.lock().unwrap().push(call.number);
     }
 
+    /// A follower goes to the monitor because the leader is there. The monitor would hand out records that it has not
+    /// read, but that would be slow.
+    pub fn leaves(&self, unread: Option<Head>) {
+        assert_eq!(unread, None, "a record was overlooked");
+    }
+
     pub fn cancels(&self, call: &Call) {
         self.cancelled.lock().unwrap().push(call.number);
     }

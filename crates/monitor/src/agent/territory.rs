@@ -33,6 +33,12 @@ pub fn touches(table: &Table<'_>, row: &CallRow, args: &[u64; 6]) -> bool {
 
 const FIXED_NOREPLACE: u64 = libc::MAP_FIXED_NOREPLACE as u64;
 
+/// Whether an mmap without MAP_FIXED wishes for a place where agents may lie: the kernel must find another one.
+#[must_use]
+pub fn wishes(row: &CallRow, args: &[u64; 6]) -> bool {
+    row.mechanism == Mechanism::Mmap && overlaps(args[0], args[1])
+}
+
 fn overlaps(address: u64, length: u64) -> bool {
     let end = AREAS + AREA * MAX_VARIANTS as u64;
     address < end && address.saturating_add(length) > AREAS

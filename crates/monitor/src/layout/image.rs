@@ -12,6 +12,9 @@ const AT_ENTRY: u64 = 9;
 const AT_PHDR: u64 = 3;
 const AT_SYSINFO_EHDR: u64 = 33;
 const AT_IGNORE: u64 = 1;
+const AT_HWCAP2: u64 = 26;
+/// The program may set the gs base without asking the kernel (arch/x86/include/uapi/asm/hwcap2.h).
+const HWCAP2_FSGSBASE: u64 = 2;
 
 /// Program and dynamic loader among the mappings of a process that has just called exec.
 fn images(memory: Remote, mappings: &[Mapping], auxv: &Auxv) -> Vec<Cluster> {
@@ -44,11 +47,12 @@ fn cluster(memory: Remote, mappings: &[Mapping], inside: u64) -> Option<Cluster>
     Some(Cluster { start, end, movable: elf && header[16] == 3, parts })
 }
 
-/// Takes stock in the leader at its exec stop and hides the vDSO from the program.
+/// Takes stock in the leader at its exec stop and hides the vDSO from the program. `takes_gs`: the gs base is the
+/// agent's, so the program is not told that it may set it.
 ///
 /// # Errors
 /// [`Error::Gone`].
-pub fn inspect(stopped: &Stopped) -> Result<ImageInfo, Error> {
+pub fn inspect(stopped: &Stopped, takes_gs: bool) -> Result<ImageInfo, Error> {
     let memory = Remote::new(stopped.tid());
     let registers = stopped.registers()?;
     let mappings = maps::parse(&maps::text(stopped.tid()));
@@ -64,6 +68,9 @@ pub fn inspect(stopped: &Stopped) -> Result<ImageInfo, Error> {
     let mut auxv = Auxv::find(&bytes).ok_or(Error::Unexpected("no auxiliary vector after exec"))?;
     let images = images(memory, &mappings, &auxv);
     auxv.rename(&mut bytes, AT_SYSINFO_EHDR, AT_IGNORE);
+    if let Some(may) = auxv.get(AT_HWCAP2).filter(|_| takes_gs) {
+        auxv.set(&mut bytes, AT_HWCAP2, may & !HWCAP2_FSGSBASE);
+    }
     let _ = memory.write(registers.rsp, &bytes);
     Ok(ImageInfo {
         images,

@@ -99,7 +99,9 @@ impl Tracer<'_> {
         let mut deliver = if self.leads() { self.due_signal(&stopped, tid)?.map(Box::new) } else { None };
         // Delivered before a call that waits, the signal could not end the waiting any more; natively it hardly ever
         // comes in the instant between a program's look at its flag and pause(2).
-        if deliver.is_some() && matches!(&meaning, Meaning::Known(row) if row.flags & BLOCKS != 0) {
+        // Nor may a call that the agent has made already begin again.
+        let waits = matches!(&meaning, Meaning::Known(row) if row.flags & BLOCKS != 0);
+        if deliver.is_some() && (waits || done.is_some()) {
             self.task(tid)?.requeued = deliver.take().map(|info| *info);
         }
         let inputs = collector.finish();

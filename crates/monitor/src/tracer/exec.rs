@@ -103,7 +103,7 @@ impl Tracer<'_> {
             return stopped.resume(Resume::Continue, libc::SIGKILL);
         }
         self.session.begun.store(true, Ordering::Release);
-        let info = image::inspect(&stopped)?;
+        let info = image::inspect(&stopped, self.session.agents.is_some())?;
         self.note_image(&set, &info);
         self.session.post_followers(&set, &Decision::Image(Arc::new(info)));
         self.resume(stopped, Resume::ToExit, 0)

@@ -9,6 +9,7 @@ use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped, kill
 
 use super::task::{Held, State};
 use super::{Tracer, vsyscall};
+use crate::agent::territory::wishes;
 use crate::gather::{InputsBefore, Outputs};
 use crate::lock;
 use crate::mailbox::Decision;
@@ -24,6 +25,7 @@ pub fn restarts(ret: i64) -> bool {
 impl Tracer<'_> {
     /// Carries the call out for all.
     pub(super) fn execute(&mut self, tid: i32) -> Result<(), Error> {
+        let agents = self.session.agents.is_some();
         let task = self.task(tid)?;
         if task.call().is_some_and(|call| vsyscall::holds(call.registers.rip)) {
             return self.answer_vsyscall(tid);
@@ -32,7 +34,15 @@ impl Tracer<'_> {
         if let Some((call, result)) = task.call().and_then(|call| Some((call, call.done?))) {
             let registers = Registers { orig_rax: u64::MAX, rax: result.cast_unsigned(), ..call.registers };
             stopped.set_registers(&registers)?;
+            // A signal that was to end the waiting comes behind the call.
+            if let Some(info) = &task.requeued {
+                kill_thread(task.tgid, tid, info.signal())?;
+            }
             return self.outcome_known(stopped, registers, result);
+        }
+        let wish = task.call().filter(|call| call.row().is_some_and(|row| wishes(row, &call.args())));
+        if let (Some(call), true) = (wish, agents) {
+            stopped.set_registers(&Registers { rdi: 0, ..call.registers })?;
         }
         task.state = State::Executing;
         if let Some(info) = &task.requeued {

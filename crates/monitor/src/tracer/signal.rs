@@ -87,9 +87,11 @@ impl Tracer<'_> {
         let Ok(mut info) = stopped.signal_info() else {
             return self.resume(stopped, Resume::Listen, 0);
         };
+        let mut oldest = false;
         if let Some(original) = self.take_requeued(tid, &info) {
             stopped.set_signal_info(&original)?;
             info = original;
+            oldest = true;
         }
         if is_fault(&info) {
             return match self.way_out(&stopped, &info)? {
@@ -120,6 +122,10 @@ impl Tracer<'_> {
             }
             return self.signal_everywhere(stopped);
         }
+        if sent_by_us(&info) {
+            // A reminder that comes late: the signal has been delivered at a call meanwhile.
+            return self.resume(stopped, Resume::Continue, 0);
+        }
         if !has_handler(tid, signal) {
             self.release(tid, None)?;
             return self.resume(stopped, Resume::Continue, signal);
@@ -129,6 +135,19 @@ impl Tracer<'_> {
             self.release(tid, None)?;
             self.defer(tid, info);
             return self.resume(stopped, Resume::Continue, 0);
+        }
+        let task = self.task(tid)?;
+        let at_once = match task.state {
+            State::Interrupted(_) => true,
+            State::Held(_) => task.behind.as_ref().is_some_and(|behind| same_place(behind, &registers)),
+            _ => false,
+        };
+        if at_once
+            && !oldest
+            && let Some(older) = task.exchange_for_older(info)
+        {
+            stopped.set_signal_info(&older)?;
+            info = older;
         }
         let task = self.task(tid)?;
         match task.state.clone() {

@@ -124,6 +124,15 @@ impl Task {
         }
     }
 
+    /// Real-time signals of one number are delivered in the order in which they were queued (signal(7)): if an older one
+    /// of the same number waits, it comes first, and `info` waits.
+    pub fn exchange_for_older(&mut self, info: SignalInfo) -> Option<SignalInfo> {
+        let index = self.deferred.iter().position(|(other, _)| other.signal() == info.signal())?;
+        let (older, _) = self.deferred.remove(index)?;
+        self.deferred.push_back((info, Instant::now()));
+        Some(older)
+    }
+
     /// The call it is in.
     #[must_use]
     pub fn call(&self) -> Option<&CallArrival> {

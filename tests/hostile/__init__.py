@@ -1,0 +1,1 @@
+"""Variants that have been taken over, and what they try against their agent, their ring and the monitor."""

@@ -1,0 +1,57 @@
+"""The agent's memory: calls that would change it, `/proc`, and paths that the monitor writes there."""
+
+import pytest
+
+from tests.hostile.running import DIVERGENCE, Attempt, Result
+
+
+@pytest.mark.parametrize("variants", [2, 3])
+def test_calls_about_where_agents_lie_are_refused(variants: int, attack: Attempt) -> None:
+    result = attack("territory", variants=variants)
+    assert result.stdout == "ready\nall refused\n", str(result)
+    assert result.status == 0, str(result)
+
+
+@pytest.mark.parametrize("part", ["text", "plan", "ring", "context"])
+@pytest.mark.parametrize("call", ["munmap", "mprotect", "mremap", "mmap", "madvise"])
+def test_each_its_own_agent(call: str, part: str, attack: Attempt) -> None:
+    """The addresses differ, and no variant has memory there that another has, too."""
+    result = attack("own_address", call, part)
+    assert (result.status, result.stdout) == (DIVERGENCE, "ready\n"), str(result)
+
+
+def through(result: Result, lines: str) -> None:
+    """The attempts had these results, and all variants go on."""
+    assert (result.status, result.stdout) == (0, f"ready\n{lines}after\n"), str(result)
+
+
+def test_reading_through_proc(attack: Attempt) -> None:
+    """No secret: who reads his own memory needs no file for it."""
+    through(attack("through_proc", "read"), "text: done\nplan: done\nring: done\n")
+
+
+def test_writing_through_proc(attack: Attempt) -> None:
+    """The kernel writes through `/proc/self/mem` also where the program may only read, but not what is sealed
+    or shared."""
+    through(attack("through_proc", "write"), "text: EIO\nplan: EIO\nnotices: EIO\n")
+
+
+def test_other_ways(attack: Attempt) -> None:
+    result = attack("through_proc", "other")
+    lines = result.stdout.splitlines()
+    assert (result.status, lines[0], lines[-1]) == (0, "ready", "after"), str(result)
+    assert len(lines) == 6, str(result)
+    assert not [line for line in lines if line.endswith("done")], str(result)
+
+
+def test_where_the_leaders_agent_really_is(attack: Attempt) -> None:
+    """All ask for the same, at an address that only the leader has memory at: no answer tells that."""
+    through(attack("through_proc", "mprotect"), "mprotect: ENOMEM\nmunmap: ENOMEM\n")
+
+
+def test_the_monitors_own_calls_can_not_be_redirected(attack: Attempt) -> None:
+    """A second process in the leader's memory changes the path by which the ring is to be opened there."""
+    content = bytes(4 << 20)
+    result = attack("redirect", files={"victim": content}, timeout=60)
+    assert "ready\n" in result.stdout, str(result)
+    assert not result.files, f"another file was opened and written\n{result}"

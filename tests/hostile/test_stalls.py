@@ -1,0 +1,74 @@
+"""Variants that do not go on, die, or have lost their context: noticed in time, whatever they look like."""
+
+import pytest
+
+from tests.hostile.running import DIVERGENCE, LAG, SLACK, Attempt, Result
+
+
+def noticed(result: Result, kinds: set[str]) -> None:
+    assert (result.status, result.stdout) == (DIVERGENCE, "ready\n"), str(result)
+    assert result.kind in kinds, str(result)
+    assert result.seconds < LAG + SLACK, str(result)
+
+
+@pytest.mark.parametrize("call", ["ahead", "lockstep"])
+@pytest.mark.parametrize("how", ["loop", "busy", "asleep"])
+@pytest.mark.parametrize("who", ["leader", "follower"])
+def test_a_variant_that_stays_behind(who: str, how: str, call: str, attack: Attempt) -> None:
+    noticed(attack("stall", who, how, call, timeout=15), {"timeout"})
+
+
+@pytest.mark.parametrize("who", ["leader", "follower"])
+def test_a_variant_that_stays_behind_two_others(who: str, attack: Attempt) -> None:
+    noticed(attack("stall", who, "loop", "ahead", variants=3), {"timeout"})
+
+
+@pytest.mark.parametrize("who", ["leader", "follower"])
+def test_a_variant_that_dies(who: str, attack: Attempt) -> None:
+    noticed(attack("stall", who, "dies", "ahead"), {"fault", "death"})
+
+
+def test_a_follower_that_does_not_come_to_where_a_signal_is_due(attack: Attempt) -> None:
+    """The leader computes, and a timer rings; the follower has records to read before, and never will."""
+    noticed(attack("stall", "follower", "signals", "ahead", timeout=15), {"timeout"})
+
+
+CONTEXTS = (
+    "zeros",
+    "ones",
+    "page",
+    "entry",
+    "entry-is-gate",
+    "stack",
+    "stack-odd",
+    "stack-is-ring",
+    "link",
+    "no-ring",
+    "ring",
+    "ring-is-stack",
+    "plan",
+    "forged-plan",
+    "forged-looks",
+    "no-base",
+    "other-base",
+    "bad-base",
+)
+
+
+@pytest.mark.parametrize("who", ["leader", "follower", "all"])
+@pytest.mark.parametrize("what", CONTEXTS)
+def test_a_spoilt_context(what: str, who: str, attack: Attempt) -> None:
+    """Some contexts are as good as the old one; the others end in a divergence, or, if all have them, as a
+    program ends that has destroyed itself."""
+    result = attack("spoilt_context", who, what)
+    assert "ready\n" in result.stdout, str(result)
+    ends = {0, DIVERGENCE} if who != "all" else {0, DIVERGENCE, 128 + 11, 128 + 7, 128 + 5, 128 + 4}
+    assert result.status in ends, str(result)
+    assert result.seconds < 2 * LAG + SLACK, str(result)
+
+
+@pytest.mark.parametrize("variants", [2, 3])
+def test_very_many_processes(variants: int, attack: Attempt) -> None:
+    """341 of them, all making calls in the process."""
+    result = attack("bomb", variants=variants, timeout=100)
+    assert (result.status, result.stdout) == (0, "all went well\n"), str(result)
