@@ -109,25 +109,26 @@ pub fn check_ring(session: &Session, set: &TaskSet) {
         let agreed = post.agreed.load(Ordering::Relaxed) != post.done.load(Ordering::Relaxed);
         post.sleeping.load(Ordering::Relaxed) != 0 && !(agreed && *variant != 0)
     };
-    let moved = |sum: u64, variant: usize| {
-        let post = &ring.posts[variant];
-        sum.wrapping_add(post.calls.load(Ordering::Relaxed)).wrapping_add(post.at.load(Ordering::Relaxed))
-    };
-    let seen = session.active().fold(u64::from(ring.notices.news.load(Ordering::Relaxed)), moved);
-    let waiting: Vec<usize> = session.active().filter(asleep).collect();
-    if waiting.is_empty() {
-        meeting.idle = None;
-        return;
-    }
-    let (before, since) = *meeting.idle.get_or_insert_with(|| (seen, Instant::now()));
-    if before != seen {
-        meeting.idle = Some((seen, Instant::now()));
-    } else if since.elapsed() > RING_PATIENCE {
-        for variant in waiting {
-            ring.notices.attention[variant].store(1, Ordering::SeqCst);
+    let mut sent = false;
+    for variant in 0..session.config.variants {
+        if !asleep(&variant) {
+            meeting.idle[variant] = None;
+            continue;
         }
+        // Its own progress only: another that has been taken over may pretend to make some.
+        let post = &ring.posts[variant];
+        let seen = post.calls.load(Ordering::Relaxed).wrapping_add(post.at.load(Ordering::Relaxed));
+        let (before, since) = *meeting.idle[variant].get_or_insert_with(|| (seen, Instant::now()));
+        if before != seen {
+            meeting.idle[variant] = Some((seen, Instant::now()));
+        } else if since.elapsed() > RING_PATIENCE {
+            ring.notices.attention[variant].store(1, Ordering::SeqCst);
+            meeting.idle[variant] = None;
+            sent = true;
+        }
+    }
+    if sent {
         ring.announce();
-        meeting.idle = None;
     }
 }
 

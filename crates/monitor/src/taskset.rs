@@ -171,8 +171,8 @@ pub struct Meeting {
     pub slow: [u32; MAX_VARIANTS],
     /// Where the agents of these threads meet, once there is a reason.
     pub ring: Option<Arc<RingMemory>>,
-    /// What the ring looked like when nothing moved any more, and since when.
-    pub idle: Option<(u64, std::time::Instant)>,
+    /// By variant that waits in the ring: how far it had got, and since when it waits.
+    pub idle: [Option<(u64, std::time::Instant)>; MAX_VARIANTS],
 }
 
 impl Meeting {

@@ -190,8 +190,8 @@ def _beyond(cost: Cost) -> list[str]:
     exceeded = {
         "tier1_to_bare_tracer": cost["tier1_to_bare_tracer"] > LIMITS["tier1_to_bare_tracer"],
         "tier2_to_bare_ring": cost["tier2_to_bare_ring"] > ring,
-        # Not for 64 KiB: copying them between two CPUs costs so much that even the bare ring is not 12 times cheaper
-        # than a tracer (bare tracer to bare ring: 8-9, measured).
+        # Not for 64 KiB: copying them between two CPUs costs so much that even the bare ring is not 12 times
+        # cheaper than a tracer (bare tracer to bare ring: 8-9, measured).
         "tier1_to_tier2": not large and cost["tier1_to_tier2"] < LIMITS["tier1_to_tier2"],
     }
     return [ratio for ratio, beyond in exceeded.items() if beyond]

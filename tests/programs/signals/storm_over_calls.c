@@ -5,7 +5,7 @@
 
 #include "hot.h"
 
-enum { ROUNDS = 3000, CHILDREN = 30 };
+enum { ROUNDS = 1000, CHILDREN = 20 };
 static volatile sig_atomic_t ticks, deaths;
 
 static void tick(int number) {

@@ -215,6 +215,11 @@ impl<'s> Tracer<'s> {
     /// pointer). A leader that goes ahead may wait there as long as it likes, and followers for it.
     pub(super) fn waits_at_gate(&self, tid: i32) -> bool {
         let text = std::fs::read_to_string(format!("/proc/{tid}/syscall")).unwrap_or_default();
+        // Waiting for followers is no call of the program's.
+        let own = text.split_whitespace().next().is_none_or(|nr| ["202", "449", "24"].contains(&nr));
+        if own {
+            return false;
+        }
         let word = text.split_whitespace().next_back().and_then(|word| word.strip_prefix("0x"));
         let rip = word.and_then(|digits| u64::from_str_radix(digits, 16).ok());
         rip.and_then(|rip| self.in_agent(rip)) == Some(blob::GATE_AFTER)

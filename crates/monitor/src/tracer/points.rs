@@ -7,7 +7,7 @@ use stretto_abi::context::OUTPUTS_POINT;
 use stretto_abi::table::{CallRow, Mechanism};
 use stretto_patcher::TRACED;
 use stretto_semantics::{self as semantics, ApplyError, Lookup};
-use stretto_tracee::{Error, Registers, Remote, Stopped, set_arguments};
+use stretto_tracee::{Error, Registers, Remote, Stopped, arguments, set_arguments};
 
 use super::Tracer;
 use super::task::State;
@@ -59,6 +59,13 @@ impl Tracer<'_> {
             return None;
         }
         let record = self.last_record(tid)?;
+        // An agent can have made only what the policy lets it make: a leader that has been taken over may claim more.
+        let args = arguments(registers);
+        let mut memory = VariantMemory::new(Remote::new(tid));
+        match semantics::lookup(&self.table, record.head.nr.into(), &args, &mut memory) {
+            Lookup::Known(row) if self.in_process(&row) => {}
+            _ => return None,
+        }
         registers.orig_rax = record.head.nr.into();
         Some((self.agent_result(tid), record.head.nr))
     }
