@@ -236,6 +236,14 @@ pub fn unexpected_death(session: &Session, set: &Arc<TaskSet>, variant: usize, s
     }
 }
 
+/// Reports a follower that does not come to where the leader is.
+pub fn too_late(session: &Session, set: &Arc<TaskSet>, variant: usize) {
+    let mut meeting = lock(&set.meeting);
+    if react(session, set, &meeting, Kind::Timeout, vec![variant]) {
+        conclude(session, set, &mut meeting);
+    }
+}
+
 /// Reports a follower whose memory has no room for what the leader's call has given.
 pub fn unwritable(
     session: &Session,

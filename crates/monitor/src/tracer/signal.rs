@@ -528,8 +528,14 @@ impl Tracer<'_> {
     /// Follower: runs on until it is where the leader is (no records are unread, and it is not in its agent), and
     /// `signal` is about to be delivered to it.
     fn where_the_leader_is(&mut self, tid: i32, signal: i32) -> Result<Stopped, Error> {
+        let (start, limit) = (Instant::now(), self.session.config.timeout);
         loop {
             let tgid = self.task(tid)?.tgid;
+            if limit > 0.0 && start.elapsed().as_secs_f64() > limit {
+                let set = Arc::clone(&self.task(tid)?.set);
+                crate::rendezvous::too_late(self.session, &set, self.variant);
+                return Err(Error::Gone);
+            }
             kill_thread(tgid, tid, signal)?;
             let stopped = self.until_signal(tid, signal)?;
             let in_agent = self.in_agent(stopped.registers()?.rip).is_some();
