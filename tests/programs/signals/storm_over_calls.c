@@ -22,7 +22,7 @@ static void bury(int number) {
 }
 
 int main(void) {
-    struct itimerval often = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
+    struct itimerval often = {{0, 5000}, {0, 5000}}, never = {{0, 0}, {0, 0}};
     int ends[2], bad = 0, began = 0;
     pid_t self = getpid();
     struct timespec before = {0, 0}, now;
