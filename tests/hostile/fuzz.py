@@ -13,10 +13,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.hostile.running import DIVERGENCE, attempt, builder
+from tests.hostile.running import DIVERGENCE, LAG, SLACK, attempt, builder
 
-#: Garbage may cost each variant the time that it may lag behind, one after the other.
-LIMIT = 25.0
+#: Seconds: garbage may cost each variant the time that it may lag behind, one after the other.
+LIMIT = 2 * LAG + SLACK
 
 
 class Fuzz:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -64,6 +64,7 @@ def attempt(
     variants: int = 2,
     files: dict[str, bytes] | None = None,
     timeout: float = 30.0,
+    more: Sequence[str] = (),
 ) -> Result:
     """Runs a hostile program. Whatever it does, the monitor neither fails nor hangs, and nothing is left."""
     directory = fresh(base / "work")
@@ -71,7 +72,8 @@ def attempt(
         (directory / name).write_bytes(content)
     report = base / "report.json"
     report.unlink(missing_ok=True)
-    options = ("--policy", "balanced", "--patch-after", "1", "--timeout", str(LAG), "--report", str(report))
+    policy = ("--policy", "balanced", "--patch-after", "1")
+    options = (*policy, "--timeout", str(LAG), "--report", str(report), *more)
     start = time.monotonic()
     outcome = run(
         [program, *arguments], directory, variants=variants, options=options, stdin=b"x" * 64, timeout=timeout

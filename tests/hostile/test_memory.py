@@ -49,9 +49,12 @@ def test_where_the_leaders_agent_really_is(attack: Attempt) -> None:
     through(attack("through_proc", "mprotect"), "mprotect: ENOMEM\nmunmap: ENOMEM\n")
 
 
-def test_the_monitors_own_calls_can_not_be_redirected(attack: Attempt) -> None:
-    """A second process in the leader's memory changes the path by which the ring is to be opened there."""
+@pytest.mark.parametrize("who", ["leader", "follower"])
+def test_the_monitors_own_calls_can_not_be_redirected(who: str, attack: Attempt) -> None:
+    """A second process in a variant's memory changes the path by which the ring is to be opened there."""
     content = bytes(4 << 20)
-    result = attack("redirect", files={"victim": content}, timeout=60)
+    # On another CPU it is there at any moment.
+    more = ("--placement", "free")
+    result = attack("redirect", who, files={"victim": content}, more=more, timeout=60)
     assert "ready\n" in result.stdout, str(result)
     assert not result.files, f"another file was opened and written\n{result}"

@@ -22,9 +22,9 @@ use protocol::World;
 use protocol::call::{Call, Mode};
 use protocol::monitor::attract;
 
-/// Words of the smallest ring: four records of 256 bytes.
-const WORDS: usize = 128;
-/// Where the last record before the ring's end may begin.
+/// Words of the smallest ring, which holds four records of 256 bytes.
+const SMALLEST: usize = 128;
+/// Where the last record before its end may begin.
 const LAST: u64 = 768;
 /// The number of the first record; it wraps soon.
 const FIRST: u32 = u32::MAX - 1;
@@ -48,7 +48,7 @@ fn large(mode: Mode, patched: u32) -> Call {
 
 /// A set of variants, and what happens to it.
 #[derive(Clone, Copy)]
-struct Model {
+struct Model<const WORDS: usize = SMALLEST> {
     variants: usize,
     looks: u32,
     /// Interruptions.
@@ -65,14 +65,14 @@ const TWO: Model = Model { variants: 2, looks: AWAKE, bound: 2, at: LAST, before
 const THREE: Model = Model { variants: 3, looks: SLEEPY, bound: 1, ..TWO };
 
 /// Where the next records will begin stands what looks like them: it was payload a round ago.
-fn haunt(world: &World<WORDS>) {
+fn haunt<const WORDS: usize>(world: &World<WORDS>) {
     for (ahead, at) in (1..).zip([0, 128, 256, 384]) {
         let ghost = tag(FIRST.wrapping_add(ahead), Phase::Done);
         world.ring.data[at / 8].store(ghost.into(), Ordering::Relaxed);
     }
 }
 
-impl Model {
+impl<const WORDS: usize> Model<WORDS> {
     /// Lets the set make `calls`.
     fn check(self, calls: &[Call]) {
         let calls: Vec<Call> = (0..).zip(calls).map(|(number, call)| Call { number, ..*call }).collect();
@@ -121,16 +121,19 @@ fn lockstep_of_three() {
     Model { bound: 2, ..THREE }.check(&[call(Mode::Lockstep, ALL)]);
 }
 
-/// Records that fill a round from its beginning. For the last one, behind the end, there is room as soon as the second
-/// has been read, and it is written just there.
-fn tight() -> [Call; 6] {
-    let [small, large] = [call(Mode::Ahead, ALL), large(Mode::Ahead, ALL)];
-    [small, large, large, large, small, large]
-}
-
 #[test]
 fn ahead_until_the_ring_is_full() {
-    Model { bound: 3, at: 0, ..TWO }.check(&tight());
+    Model { bound: 3, ..TWO }.check(&[large(Mode::Ahead, ALL); 6]);
+}
+
+/// For the last record, behind the ring's end, there is room as soon as the second has been read, and it is written
+/// just there.
+#[test]
+fn ahead_into_what_has_just_been_read() {
+    let model: Model<256> =
+        Model { variants: 2, looks: AWAKE, bound: 3, at: 0, before: haunt, meanwhile: None };
+    let [small, large] = [8, 336].map(|outputs| Call { inputs: 0, outputs, ..call(Mode::Ahead, ALL) });
+    model.check(&[small, large, large, large, small, large]);
 }
 
 /// The record behind the gap at the ring's end is as far away as can be.
@@ -220,7 +223,7 @@ fn asleep_in_lockstep() {
 
 #[test]
 fn asleep_without_room() {
-    Model { looks: SLEEPY, at: 0, ..TWO }.check(&tight());
+    Model { looks: SLEEPY, bound: 3, at: 0, ..TWO }.check(&[large(Mode::Ahead, ALL); 6]);
 }
 
 #[test]
@@ -233,7 +236,7 @@ fn asleep_while_somebody_is_elsewhere() {
 /// A follower that skips records taken back makes the room that the leader sleeps for.
 #[test]
 fn asleep_until_old_records_are_skipped() {
-    let before = |world: &World<WORDS>| {
+    let before = |world: &World<SMALLEST>| {
         let ring = &world.ring;
         let long_ago = u32::MAX;
         while ring.has_room(ring.cursor(0), 1 << 1) {

@@ -1,5 +1,5 @@
-/* The monitor has the leader open its ring by a path that it writes into the leader's memory. A process that shares that
-   memory writes another path there meanwhile: a file, `victim`, that is then mapped for writing. */
+/* redirect WHO: the monitor has a variant open its ring by a path that it writes into the variant's memory. A process
+   that shares that memory writes another path there meanwhile: a file, `victim`, that is then mapped for writing. */
 #include "hostile.h"
 #include <sched.h>
 
@@ -19,9 +19,9 @@ static int rewrite(void *unused) {
     return 0;
 }
 
-static void attempt(void) {
+static void attempt(const char *who) {
     pid_t helper = clone(rewrite, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
-    if (variant() == 0)
+    if (concerns(who))
         scratch = (volatile uint64_t *)((char *)context() + SCRATCH);
     for (int i = 0; i < 50; i++)
         hot(SYS_getppid, 0, 0, 0);
@@ -30,11 +30,13 @@ static void attempt(void) {
     _exit(0);
 }
 
-int main(void) {
+int main(int count, char **arguments) {
+    if (count != 2)
+        return 95;
     warm_up();
     for (int i = 0; i < ATTEMPTS; i++) {
         if (fork() == 0)
-            attempt();
+            attempt(arguments[1]);
         wait(NULL);
     }
     say("after\n");

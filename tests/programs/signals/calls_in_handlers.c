@@ -45,11 +45,10 @@ int main(void) {
             setitimer(ITIMER_REAL, &soon, NULL);
         talk(0);
     }
-    while (ticks < 5) {
-        struct itimerval soon = {{0, 0}, {0, 1000}};
-        setitimer(ITIMER_REAL, &soon, NULL);
+    struct itimerval often = {{0, 20000}, {0, 20000}};
+    setitimer(ITIMER_REAL, &often, NULL);
+    while (ticks < 5)
         pause();
-    }
     check(bad == 0, "every result is right");
     return 0;
 }

@@ -16,7 +16,6 @@ static void tick(int number) {
 
 int main(void) {
     static char entries[1 << 19];
-    struct itimerval often = {{0, 2000}, {0, 2000}}, never = {{0, 0}, {0, 0}};
     int wrong = 0;
     mkdir("many", 0700);
     for (int i = 0; i < FILES; i++) {
@@ -26,21 +25,20 @@ int main(void) {
     }
     heat();
     handle(SIGALRM, tick, SA_RESTART);
-    setitimer(ITIMER_REAL, &often, NULL);
     for (int round = 0; round < ROUNDS; round++) {
+        struct itimerval soon = {{0, 0}, {0, 20 + round * 97 % 1500}};
         int directory = (int)must(open("many", O_RDONLY | O_DIRECTORY), "open"), count = 0;
+        setitimer(ITIMER_REAL, &soon, NULL);
         for (long got; (got = hot(SYS_getdents64, directory, (long)entries, sizeof entries)) > 0;)
             for (long at = 0; at < got; at += ((struct dirent *)(entries + at))->d_reclen)
                 count++;
         wrong += count != FILES + 2;
         close(directory);
     }
-    setitimer(ITIMER_REAL, &never, NULL);
     check(wrong == 0, "every list is whole");
-    while (ticks == 0) {
-        setitimer(ITIMER_REAL, &often, NULL);
+    struct itimerval often = {{0, 20000}, {0, 20000}};
+    setitimer(ITIMER_REAL, &often, NULL);
+    while (ticks < ROUNDS / 10)
         pause();
-    }
-    check(ticks > 0, "the timer rang");
     return system("rm -r many");
 }

@@ -59,6 +59,8 @@ pub struct Image {
     pub program: Program,
     /// First address of the variant's area.
     area: u64,
+    /// Address of the paths of the monitor's descriptors, see [`Image::path`].
+    paths: u64,
 }
 
 impl Image {
@@ -100,6 +102,8 @@ impl Image {
             neighbours: placement.neighbours(variant),
         };
         bytes[plan_at..plan_at + size_of::<Plan>()].copy_from_slice(&plan.bytes());
+        let paths_at = aligned(&mut bytes);
+        bytes.extend(paths());
         let length = bytes.len().next_multiple_of(4096);
         bytes.resize(length, 0);
         let mut allowed = own();
@@ -115,7 +119,16 @@ impl Image {
             plan: base + plan_at as u64,
             program: Program::new(Some(&gate), &allowed),
             area,
+            paths: base + paths_at as u64,
         })
+    }
+
+    /// Address of the path of the monitor's descriptor `fd`, in sealed memory: a path that the program could write would
+    /// be changed by another thread while the kernel reads it. `None`: the descriptor's number is too high.
+    #[must_use]
+    pub fn path(&self, fd: i32) -> Option<u64> {
+        let index = usize::try_from(fd).ok().filter(|index| *index < PATHS)?;
+        Some(self.paths + (index * PATH) as u64)
     }
 
     /// Where something of `length` bytes may be put: a random place in the variant's area.
@@ -132,6 +145,20 @@ impl Image {
 
 fn place(area: u64, length: u64, random: &mut dyn FnMut() -> u64) -> u64 {
     area + random() % (AREA - length) / PAGE * PAGE
+}
+
+/// Descriptors of the monitor whose path stands in the image, and the room for one.
+const PATHS: usize = 1024;
+const PATH: usize = 32;
+
+/// `/proc/PID/fd/N` of the monitor's first descriptors.
+fn paths() -> impl Iterator<Item = u8> {
+    let own = std::process::id();
+    (0..PATHS).flat_map(move |fd| {
+        let mut path = format!("/proc/{own}/fd/{fd}").into_bytes();
+        path.resize(PATH, 0);
+        path
+    })
 }
 
 /// Pads to a cache line; returns the length.

@@ -9,9 +9,11 @@ use stretto_abi::context::{Context, REGIONS, REGIONS_AT, RESULT, RING, SLOT, SLO
 use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 
 use super::Tracer;
+use super::follower::file_identity;
 use crate::agent::image::Image;
 use crate::agent::ring_unsafe::{RingMemory, SIZE, writable};
 use crate::agent::{Agents, blob};
+use crate::layout::maps;
 use crate::layout::mm::Contexts;
 use crate::lock;
 use crate::signals_unsafe::random;
@@ -23,25 +25,34 @@ const EXECUTE: u64 = libc::PROT_EXEC as u64;
 const SHARED: u64 = libc::MAP_SHARED as u64;
 const FIXED: u64 = libc::MAP_FIXED as u64;
 const FIXED_NOREPLACE: u64 = libc::MAP_FIXED_NOREPLACE as u64;
-/// Where in a context's page the monitor puts paths for its own calls; the record itself is much shorter.
-const SCRATCH: u64 = 2048;
 
 fn failed(answer: i64) -> bool {
     (-4095..0).contains(&answer)
 }
 
-/// Opens a descriptor of the monitor's in the tracee, with the path written to `place`. `None`: that is not possible
-/// there (a changed root directory, other rights).
+/// Opens a descriptor of the monitor's in the tracee, whose path stands at `place`. `None`: that is not possible there (a
+/// changed root directory, other rights), or what was opened is something else.
 fn open_ours(calls: &mut RemoteCalls, fd: i32, mode: i32, place: u64) -> Result<Option<u64>, Error> {
-    let path = format!("/proc/{}/fd/{fd}\0", std::process::id());
-    if Remote::new(calls.tid()).write(place, path.as_bytes()) != path.len() {
-        return Ok(None);
-    }
     #[allow(clippy::cast_sign_loss)]
     let flags = (mode | libc::O_CLOEXEC) as u64;
     #[allow(clippy::cast_sign_loss)] // AT_FDCWD as the kernel reads it
     let answer = calls.call(libc::SYS_openat, [libc::AT_FDCWD as u64, place, flags, 0, 0, 0])?;
-    Ok(u64::try_from(answer).ok())
+    let Ok(opened) = u64::try_from(answer) else { return Ok(None) };
+    let ours = file_identity(std::process::id().cast_signed(), fd.into());
+    if ours.is_none() || file_identity(calls.tid(), answer) != ours {
+        calls.call(libc::SYS_close, [opened, 0, 0, 0, 0, 0])?;
+        return Ok(None);
+    }
+    Ok(Some(opened))
+}
+
+/// Whether what is mapped from `start` on is what the monitor has as `fd`: the descriptor in the tracee may have been
+/// replaced by another thread between its being opened and mapped.
+fn maps_ours(tid: i32, start: u64, fd: i32) -> bool {
+    let ours = file_identity(std::process::id().cast_signed(), fd.into());
+    let mappings = maps::parse(&maps::text(tid));
+    let inode = mappings.iter().find(|mapping| mapping.start == start).map(|mapping| mapping.inode);
+    ours.is_some_and(|(_, own)| inode == Some(own))
 }
 
 impl<'s> Tracer<'s> {
@@ -181,7 +192,7 @@ impl<'s> Tracer<'s> {
             return Ok(stopped);
         };
         let mut calls = RemoteCalls::at_entry(stopped, registers);
-        let mapped = map_ring(&mut calls, image, &ring, self.variant, context + SCRATCH);
+        let mapped = map_ring(&mut calls, image, &ring, self.variant);
         self.defer_held(tid, &mut calls);
         let mapped = mapped?;
         calls.back_to_entry(registers)?;
@@ -242,6 +253,11 @@ impl<'s> Tracer<'s> {
 
 /// Maps code, plan and contexts. `None`: the agent can't be opened there.
 fn map_agent(calls: &mut RemoteCalls, image: &Image, scratch: u64) -> Result<Option<Contexts>, Error> {
+    // Nobody shares the memory of a program that has just begun.
+    let path = format!("/proc/{}/fd/{}\0", std::process::id(), image.file.as_raw_fd());
+    if Remote::new(calls.tid()).write(scratch, path.as_bytes()) != path.len() {
+        return Ok(None);
+    }
     let Some(fd) = open_ours(calls, image.file.as_raw_fd(), libc::O_RDONLY, scratch)? else {
         return Ok(None);
     };
@@ -264,20 +280,24 @@ fn map_ring(
     image: &Image,
     ring: &RingMemory,
     variant: usize,
-    scratch: u64,
 ) -> Result<Option<u64>, Error> {
-    let Some(fd) = open_ours(calls, ring.descriptor(), libc::O_RDWR, scratch)? else {
+    let Some(path) = image.path(ring.descriptor()) else { return Ok(None) };
+    let Some(fd) = open_ours(calls, ring.descriptor(), libc::O_RDWR, path)? else {
         return Ok(None);
     };
     let size = SIZE as u64;
     let start = image.place(size, &mut random);
     let answer = calls.call(libc::SYS_mmap, [start, size, READ, SHARED | FIXED_NOREPLACE, fd, 0])?;
-    let mut whole = !failed(answer);
+    let mut whole = !failed(answer) && maps_ours(calls.tid(), start, ring.descriptor());
     for (offset, length) in writable(variant) {
         if whole {
             let place = [start + offset, length, READ | WRITE, SHARED | FIXED, fd, offset];
             whole &= !failed(calls.call(libc::SYS_mmap, place)?);
+            whole = whole && maps_ours(calls.tid(), start + offset, ring.descriptor());
         }
+    }
+    if !whole {
+        calls.call(libc::SYS_munmap, [start, size, 0, 0, 0, 0])?;
     }
     calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
     Ok(whole.then_some(start))

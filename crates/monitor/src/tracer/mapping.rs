@@ -132,7 +132,14 @@ impl Tracer<'_> {
             }
         }
         let _ = memory.write(place, &saved);
-        expect("opening the leader's file", answer)
+        let opened = expect("opening the leader's file", answer)?;
+        // Another thread may have changed the path before the kernel read it.
+        let wanted = file_identity(leader_tid, fd);
+        if wanted.is_none() || file_identity(calls.tid(), answer) != wanted {
+            calls.call(libc::SYS_close, [opened, 0, 0, 0, 0, 0])?;
+            return Err(Error::Os { call: "opening the leader's file", errno: libc::ENOENT });
+        }
+        Ok(opened)
     }
 
     fn follow_brk(&mut self, calls: &mut RemoteCalls, leader: u64) -> Result<i64, Error> {

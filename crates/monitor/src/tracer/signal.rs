@@ -116,6 +116,7 @@ impl Tracer<'_> {
         let registers = stopped.registers()?;
         let in_agent = self.in_agent(registers.rip);
         if self.is_reminder(tid, &info) {
+            self.release(tid, None)?;
             if in_agent.is_some() {
                 // It is on its way to the monitor.
                 return self.resume(stopped, Resume::Continue, 0);
