@@ -84,6 +84,8 @@ pub enum Mechanism {
     GetDumpable = 18,
     /// arch_prctl(ARCH_SET_GS): the agent loses the register that it finds its place by.
     SetGs = 19,
+    /// seccomp, prctl(PR_SET_SECCOMP): from now on the program decides which calls may be made.
+    Filters = 20,
 }
 
 impl Mechanism {
@@ -108,6 +110,7 @@ impl Mechanism {
             17 => Self::SetDumpable,
             18 => Self::GetDumpable,
             19 => Self::SetGs,
+            20 => Self::Filters,
             _ => Self::Plain,
         }
     }

@@ -48,6 +48,13 @@ fn behind(session: &Session, meeting: &Meeting) -> Option<usize> {
     session.followers().find(|&variant| unread(ring, variant).is_some())
 }
 
+/// The followers that are not where the leader is in the ring, although nothing is left that they could read: one of
+/// them has written what its agent does not write. They would only wait for each other from now on.
+fn astray(session: &Session, meeting: &Meeting) -> Vec<usize> {
+    let Some(ring) = meeting.ring.as_deref() else { return Vec::new() };
+    session.followers().filter(|&variant| ring.cursor(variant) != ring.cursor(0)).collect()
+}
+
 /// The next record that counts and that `variant` has not looked at.
 pub fn unread(ring: &Ring, variant: usize) -> Option<(Cursor, Head)> {
     // As many as fit: a variant that has been taken over may claim more.
@@ -156,6 +163,13 @@ fn conclude(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting) {
         }
         if let Some(variant) = behind(session, meeting) {
             return session.post(variant, set, Decision::CatchUp);
+        }
+        let astray = astray(session, meeting);
+        if !astray.is_empty() {
+            if !react(session, set, meeting, Kind::Ring, astray) {
+                return;
+            }
+            continue;
         }
         let Some(leader) = &meeting.arrivals[0] else { return };
         let odd: Vec<usize> = session

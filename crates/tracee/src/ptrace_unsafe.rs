@@ -68,6 +68,9 @@ impl SignalInfo {
     }
 }
 
+/// The end of programs' addresses (arch/x86/include/asm/page_64_types.h).
+const TASK_SIZE_MAX: u64 = 0x7fff_ffff_f000;
+
 /// A thread in a ptrace stop.
 #[derive(Debug)]
 pub struct Stopped {
@@ -146,7 +149,19 @@ impl Stopped {
     /// # Errors
     /// [`Error::Gone`]; [`Error::Os`] for values that the kernel refuses.
     pub fn set_registers(&self, registers: &Registers) -> Result<(), Error> {
-        self.request(libc::PTRACE_SETREGS, "PTRACE_SETREGS", 0, std::ptr::from_ref(registers) as usize)
+        let set = |registers: &Registers| {
+            self.request(libc::PTRACE_SETREGS, "PTRACE_SETREGS", 0, std::ptr::from_ref(registers) as usize)
+        };
+        match set(registers) {
+            // Programs may set a base with an instruction to what ptrace does not take back (putreg, arch/x86/kernel/
+            // ptrace.c): where nothing of theirs can be anyway.
+            Err(Error::Os { errno: libc::EIO, .. }) => {
+                let usable = |base: u64| if base < TASK_SIZE_MAX { base } else { 0 };
+                let (fs_base, gs_base) = (usable(registers.fs_base), usable(registers.gs_base));
+                set(&Registers { fs_base, gs_base, ..*registers })
+            }
+            done => done,
+        }
     }
 
     /// The signal that is about to be delivered.

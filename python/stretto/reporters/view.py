@@ -20,6 +20,7 @@ KINDS = {
     "signal": "a signal that not every variant got",
     "fault": "a variant accessed memory, or executed bytes, that it does not have",
     "death": "a variant ended while the others went on",
+    "ring": "somebody has written what an agent does not write",
     "timeout": "a variant did not arrive where the others waited",
 }
 

@@ -29,7 +29,7 @@ struct plan {
 
 /* Below everything that the kernel, the monitor and language runtimes choose (crates/monitor/src/agent/image.rs). */
 enum { PAGE = 4096, MAX_VARIANTS = 8 };
-#define AREAS 0x100000000000ULL
+#define AREAS 0x110000000000ULL
 #define AREA 0x8000000000ULL
 #define AREAS_END (AREAS + AREA * MAX_VARIANTS)
 

@@ -12,8 +12,9 @@ use super::sealed_unsafe::sealed;
 use crate::filter_unsafe::{Gate, Program};
 
 /// Where agents, contexts and rings lie: below everything that the kernel, the monitor and language runtimes choose
-/// (`layout::mm`), 512 GiB for each variant, so that no address is valid in two.
-pub const AREAS: u64 = 0x1000_0000_0000;
+/// (`layout::mm`), and above the shadow memory of AddressSanitizer (up to 0x1000_7fff_8000); 512 GiB for each
+/// variant, so that no address is valid in two.
+pub const AREAS: u64 = 0x1100_0000_0000;
 pub const AREA: u64 = 0x0080_0000_0000;
 const PAGE: u64 = 4096;
 

@@ -129,6 +129,7 @@ fn summary(
             )
         }
         Kind::Timeout => format!("variant {first} did not follow the leader in time"),
+        Kind::Ring => format!("variant {first} and the leader are at different places of their ring"),
         Kind::Call | Kind::Fault => {
             format!(
                 "the leader {}, variant {first} {}",

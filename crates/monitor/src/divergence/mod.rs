@@ -28,6 +28,8 @@ pub enum Kind {
     Unwritable(u64),
     /// A variant did not come in time.
     Timeout,
+    /// The records of the ring don't fit together.
+    Ring,
 }
 
 impl Kind {
@@ -40,6 +42,7 @@ impl Kind {
             Self::Death(_) => "death",
             Self::Unwritable(_) => "fault",
             Self::Timeout => "timeout",
+            Self::Ring => "ring",
         }
     }
 }

@@ -70,8 +70,9 @@ impl<'s> Tracer<'s> {
     /// Maps the agent into a process that stands at the end of its exec. Where that is not possible, the program runs
     /// without, and all its calls are the monitor's.
     pub(super) fn install_agent(&mut self, stopped: Stopped) -> Result<Stopped, Error> {
-        let Some(image) = self.image() else { return Ok(stopped) };
         let tid = stopped.tid();
+        let filtered = self.task(tid)?.filtered;
+        let Some(image) = self.image().filter(|_| !filtered) else { return Ok(stopped) };
         let registers = stopped.registers()?;
         let entry = registers.rip;
         let original = stopped.peek(entry)?;
@@ -165,7 +166,8 @@ impl<'s> Tracer<'s> {
         self.do_without_agent(tid)
     }
 
-    /// The program takes the agent's register for itself: from now on all its calls are the monitor's.
+    /// The program takes the agent's register for itself, or decides itself which calls may be made: from now on all
+    /// its calls are the monitor's.
     pub(super) fn do_without_agent(&mut self, tid: i32) -> Result<(), Error> {
         self.unpatch(tid, 0, u64::MAX)?;
         self.task(tid)?.mm.borrow_mut().contexts = None;

@@ -154,9 +154,10 @@ impl Tracer<'_> {
             Rc::new(RefCell::new(copy))
         };
         let chose_cpus = parent.chose_cpus;
-        let context = parent.context;
+        let (context, filtered) = (parent.context, parent.filtered);
         let mut task = Task::new(set, child, tgid, mm);
         task.chose_cpus = chose_cpus;
+        task.filtered = filtered;
         self.add(task);
         self.give_context(context, child, shares)?;
         match self.strangers.remove(&child) {

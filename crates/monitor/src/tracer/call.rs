@@ -68,8 +68,11 @@ impl Tracer<'_> {
                 if self.session.agents.is_some() && is_about_a_range(&self.table, &row) {
                     self.unpatch_for(tid, &row, &args)?;
                 }
-                if row.mechanism == Mechanism::SetGs {
+                if matches!(row.mechanism, Mechanism::SetGs | Mechanism::Filters) {
                     self.do_without_agent(tid)?;
+                }
+                if row.mechanism == Mechanism::Filters {
+                    self.task(tid)?.filtered = true;
                 }
                 Meaning::Known(row)
             }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use stretto_abi::context::OUTPUTS_POINT;
+use stretto_abi::ring::{BY_MONITOR, THEN_SIGNAL};
 use stretto_abi::table::{CallRow, Mechanism};
 use stretto_patcher::TRACED;
 use stretto_semantics::{self as semantics, ApplyError, Lookup};
@@ -106,7 +107,14 @@ impl Tracer<'_> {
         if call.nr() != u64::from(head.nr) || call.inputs.bytes != record.inputs {
             return self.strayed(tid, &record);
         }
+        if head.flags & BY_MONITOR != 0 {
+            // The leader has come here with it too.
+            ring.consume(variant, cursor, &head);
+            rendezvous::recheck(self.session, &set);
+            return Ok(());
+        }
         let args = call.args();
+        let registers = call.registers;
         let mut memory = VariantMemory::new(Remote::new(tid));
         let mm = task.mm.borrow();
         let applied =
@@ -117,6 +125,13 @@ impl Tracer<'_> {
                 rendezvous::leave(&set, variant);
                 ring.consume(variant, cursor, &head);
                 ring.announce();
+                if head.flags & THEN_SIGNAL != 0 {
+                    let stopped = self.task(tid)?.stopped.take();
+                    let stopped = stopped.ok_or(Error::Unexpected("the thread is not stopped"))?;
+                    let rax = head.result.cast_unsigned();
+                    let registers = Registers { orig_rax: u64::MAX, rax, ..registers };
+                    return self.park(stopped, Arc::new(Arrival::Point { registers, deliver: None }));
+                }
                 self.complete(tid, head.result, None)
             }
             Err(ApplyError::Fault(address)) => {

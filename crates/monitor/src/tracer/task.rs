@@ -92,6 +92,8 @@ pub struct Task {
     pub chose_cpus: bool,
     /// Address of the agent's context of this thread, 0 if there is no agent.
     pub context: u64,
+    /// The program has a filter of its own, which agents would have to pass, and which exec does not take away.
+    pub filtered: bool,
     /// Its gs base is still its parent's.
     pub new_context: bool,
     /// The ring that is mapped for it.
@@ -120,6 +122,7 @@ impl Task {
             chose_cpus: false,
             context: 0,
             new_context: false,
+            filtered: false,
             ring: None,
         }
     }
