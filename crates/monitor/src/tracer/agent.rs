@@ -80,7 +80,7 @@ impl<'s> Tracer<'s> {
         let mut calls = RemoteCalls::with_instruction(stopped, &registers, entry + 2);
         // The kernel maps more of a new stack than it uses (setup_arg_pages, fs/exec.c).
         let mapped = map_agent(&mut calls, image, registers.rsp - 512);
-        self.defer_held(tid, &mut calls);
+        self.defer_held(tid, &mut calls)?;
         let stopped = calls.finish()?;
         stopped.poke(entry, original)?;
         let mut registers = Registers { orig_rax: u64::MAX, rax: 0, ..registers };
@@ -99,16 +99,6 @@ impl<'s> Tracer<'s> {
         stopped.set_registers(&registers)?;
         self.tell_regions(tid)?;
         Ok(stopped)
-    }
-
-    /// Signals that came while the monitor made calls of its own are the leader's like any other.
-    pub(super) fn defer_held(&mut self, tid: i32, calls: &mut RemoteCalls) {
-        let held = std::mem::take(&mut calls.held);
-        if self.leads() {
-            for info in held {
-                self.defer(tid, info);
-            }
-        }
     }
 
     /// Gives a thread that is about to run for the first time its context. `shares`: it lives in its parent's memory.
@@ -195,10 +185,10 @@ impl<'s> Tracer<'s> {
         };
         let mut calls = RemoteCalls::at_entry(stopped, registers);
         let mapped = map_ring(&mut calls, image, &ring, self.variant);
-        self.defer_held(tid, &mut calls);
+        self.defer_held(tid, &mut calls)?;
         let mapped = mapped?;
         calls.back_to_entry(registers)?;
-        self.defer_held(tid, &mut calls);
+        self.defer_held(tid, &mut calls)?;
         let stopped = calls.finish()?;
         let task = self.task(tid)?;
         task.ring = Some(Arc::clone(&ring));

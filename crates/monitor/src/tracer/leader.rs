@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stretto_abi::table::{BLOCKS, CallRow, MAY_SIGNAL, Mechanism, NONE, ResultKind};
 use stretto_semantics::{self as semantics, Identity};
-use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped, kill_thread};
+use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped};
 
 use super::task::{Held, State};
 use super::{Tracer, vsyscall};
@@ -35,9 +35,7 @@ impl Tracer<'_> {
             let registers = Registers { orig_rax: u64::MAX, rax: result.cast_unsigned(), ..call.registers };
             stopped.set_registers(&registers)?;
             // A signal that was to end the waiting comes behind the call.
-            if let Some(info) = &task.requeued {
-                kill_thread(task.tgid, tid, info.signal())?;
-            }
+            self.send_requeued(&stopped)?;
             return self.outcome_known(stopped, registers, result);
         }
         let wish = task.call().filter(|call| call.row().is_some_and(|row| wishes(row, &call.args())));
@@ -45,9 +43,7 @@ impl Tracer<'_> {
             stopped.set_registers(&Registers { rdi: 0, ..call.registers })?;
         }
         task.state = State::Executing;
-        if let Some(info) = &task.requeued {
-            kill_thread(task.tgid, tid, info.signal())?;
-        }
+        self.send_requeued(&stopped)?;
         self.resume(stopped, Resume::ToExit, 0)?;
         self.give_up_turn(tid)
     }

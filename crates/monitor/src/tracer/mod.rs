@@ -9,6 +9,7 @@ mod call;
 mod dump;
 mod exec;
 mod follower;
+mod injection;
 mod leader;
 mod mapping;
 mod patch;
@@ -211,7 +212,7 @@ impl<'s> Tracer<'s> {
                 self.go_on(stopped, 0)
             }
             Stop::Trap | Stop::Exiting => self.resume(stopped, Resume::Continue, 0),
-            Stop::Signal(signal) => self.on_signal(stopped, signal),
+            Stop::Signal(_) => self.on_signal(stopped),
         }
     }
 

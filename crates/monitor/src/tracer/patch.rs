@@ -171,7 +171,7 @@ impl Tracer<'_> {
             }
         }
         calls.back_to_entry(registers)?;
-        self.defer_held(tid, &mut calls);
+        self.defer_held(tid, &mut calls)?;
         let stopped = calls.finish()?;
         let task = self.task(tid)?;
         let mut mm = task.mm.borrow_mut();
@@ -215,7 +215,7 @@ impl Tracer<'_> {
             calls.call(libc::SYS_membarrier, [SYNC_CORE, 0, 0, 0, 0, 0])?;
         }
         calls.back_to_entry(through)?;
-        self.defer_held(tid, &mut calls);
+        self.defer_held(tid, &mut calls)?;
         Ok((calls.finish()?, written))
     }
 

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use stretto_tracee::{
-    Error, Event, Registers, Remote, Resume, SignalInfo, Stop, Stopped, kill_thread, wait_for,
-};
+use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped};
 
 use stretto_abi::table::Mechanism;
-use stretto_semantics::{self as semantics, Canon};
+use stretto_semantics as semantics;
 
 use super::Tracer;
+use super::injection::{Came, Sent, bit, has_handler, mask_at, sent_by_us, signals_of, undo_entry};
 use super::leader::restarts;
 use super::task::State;
 use crate::agent::blob;
@@ -29,19 +28,6 @@ const PATIENCE: Duration = Duration::from_millis(20);
 const TICK_MISSED: Duration = Duration::from_secs(2);
 
 const RT_SIGSUSPEND: u64 = libc::SYS_rt_sigsuspend as u64;
-
-/// What the program does with a signal, as the kernel knows it (proc_pid_status(5): SigCgt).
-fn has_handler(tid: i32, signal: i32) -> bool {
-    let text = std::fs::read_to_string(format!("/proc/{tid}/status")).unwrap_or_default();
-    text.lines()
-        .find_map(|line| line.strip_prefix("SigCgt:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .is_some_and(|mask| mask & bit(signal) != 0)
-}
-
-fn bit(signal: i32) -> u64 {
-    1 << (signal - 1).clamp(0, 63)
-}
 
 /// Whether the processor or the kernel raised it because of what the thread just did (sigaction(2), si_code).
 fn is_fault(info: &SignalInfo) -> bool {
@@ -63,10 +49,6 @@ fn timestamp_instruction(tid: i32, rip: u64) -> Option<u64> {
     }
 }
 
-fn sent_by_us(info: &SignalInfo) -> bool {
-    info.code() == libc::SI_TKILL && info.sender() == std::process::id().cast_signed()
-}
-
 /// Equal but for `orig_rax`, which is only meaningful in a call.
 fn same_place(one: &Registers, other: &Registers) -> bool {
     one.rip == other.rip
@@ -82,17 +64,23 @@ fn same_place(one: &Registers, other: &Registers) -> bool {
 }
 
 impl Tracer<'_> {
-    pub(super) fn on_signal(&mut self, stopped: Stopped, signal: i32) -> Result<(), Error> {
+    pub(super) fn on_signal(&mut self, stopped: Stopped) -> Result<(), Error> {
         let tid = stopped.tid();
         let Ok(mut info) = stopped.signal_info() else {
             return self.resume(stopped, Resume::Listen, 0);
         };
+        if let Some(owed) = self.take_owed(tid, &info) {
+            self.release(tid, None)?;
+            stopped.set_signal_info(&owed)?;
+            return self.go_on(stopped, owed.signal());
+        }
         let mut oldest = false;
         if let Some(original) = self.take_requeued(tid, &info) {
             stopped.set_signal_info(&original)?;
             info = original;
             oldest = true;
         }
+        let signal = info.signal();
         if is_fault(&info) {
             return match self.way_out(&stopped, &info)? {
                 Some(registers) => {
@@ -130,6 +118,11 @@ impl Tracer<'_> {
         if !has_handler(tid, signal) {
             self.release(tid, None)?;
             return self.resume(stopped, Resume::Continue, signal);
+        }
+        if self.owes_handler(tid, signal)? {
+            // The followers have taken that one already.
+            self.defer(tid, info);
+            return self.resume(stopped, Resume::Continue, 0);
         }
         if let Some(offset) = in_agent {
             self.leave_gate(&stopped, registers, offset)?;
@@ -285,70 +278,15 @@ impl Tracer<'_> {
         task.state = State::Running;
         let tgid = task.tgid;
         stopped.set_registers(&waiting)?;
-        kill_thread(tgid, tid, info.signal())?;
+        let blocked = if mask == 0 { stopped.signal_mask()? } else { mask_at(tid, mask) };
+        let sent = Sent::send(tgid, tid, info.signal(), blocked)?;
         stopped.resume(Resume::Continue, 0)?;
-        let stopped = self.until_signal(tid, info.signal())?;
+        let Came::Due(stopped) = self.until_signal(tid, sent)? else {
+            return Err(Error::Unexpected("a follower was stopped by job control"));
+        };
         stopped.set_registers(&Registers { rax: waiting.rax, ..original })?;
         stopped.set_signal_info(&self.own_info(tid, info))?;
         self.go_on(stopped, info.signal())
-    }
-
-    /// The leader's details of a signal, with this variant's address where the program passed one along.
-    fn own_info(&self, tid: i32, info: &SignalInfo) -> SignalInfo {
-        match (info.carried(), self.tasks.get(&tid)) {
-            (Some(value), Some(task)) if !self.leads() => info.carrying(task.mm.borrow().to_own(value)),
-            _ => *info,
-        }
-    }
-
-    /// Sends a signal to a stopped thread and delivers it with the leader's details.
-    pub(super) fn inject(&mut self, stopped: Stopped, info: &SignalInfo) -> Result<(), Error> {
-        let tid = stopped.tid();
-        let tgid = self.task(tid)?.tgid;
-        kill_thread(tgid, tid, info.signal())?;
-        stopped.resume(Resume::Continue, 0)?;
-        let stopped = self.until_signal(tid, info.signal())?;
-        stopped.set_signal_info(&self.own_info(tid, info))?;
-        self.go_on(stopped, info.signal())
-    }
-
-    /// Runs a thread until `signal` is about to be delivered to it; other signals are put off (leader) or
-    /// mean nothing (follower).
-    fn until_signal(&mut self, tid: i32, signal: i32) -> Result<Stopped, Error> {
-        loop {
-            let (stopped, event) = wait_for(tid)?;
-            match event {
-                Event::Stopped(Stop::Signal(other)) if other == signal => return Ok(stopped),
-                Event::Stopped(Stop::Signal(_)) => {
-                    if self.leads() {
-                        let info = stopped.signal_info()?;
-                        self.defer(tid, info);
-                    }
-                    stopped.resume(Resume::Continue, 0)?;
-                }
-                Event::Stopped(Stop::Entry) => {
-                    undo_entry(&stopped, stopped.registers()?)?;
-                    stopped.resume(Resume::Continue, 0)?;
-                }
-                Event::Stopped(Stop::Group(_)) => stopped.resume(Resume::Listen, 0)?,
-                Event::Stopped(_) => stopped.resume(Resume::Continue, 0)?,
-                ended => return Err(Error::Ended(ended)),
-            }
-        }
-    }
-
-    /// The signal that this one was sent in place of.
-    fn take_requeued(&mut self, tid: i32, info: &SignalInfo) -> Option<SignalInfo> {
-        let task = self.tasks.get_mut(&tid)?;
-        task.requeued.take_if(|requeued| requeued.signal() == info.signal() && sent_by_us(info))
-    }
-
-    /// Whether this signal only reminds of a deferred one (see [`Self::on_tick`]).
-    fn is_reminder(&self, tid: i32, info: &SignalInfo) -> bool {
-        sent_by_us(info)
-            && self.tasks.get(&tid).is_some_and(|task| {
-                task.deferred.iter().any(|(deferred, _)| deferred.signal() == info.signal())
-            })
     }
 
     /// Time has passed: remind leaders that make no calls of their deferred signals.
@@ -360,7 +298,8 @@ impl Tracer<'_> {
             if let (State::Running, Some((info, since))) = (&task.state, task.deferred.front())
                 && since.elapsed() > PATIENCE
             {
-                let _ = kill_thread(task.tgid, task.tid, info.signal());
+                let blocked = signals_of(task.tid, "SigBlk:").unwrap_or(0);
+                let _ = Sent::send(task.tgid, task.tid, info.signal(), blocked);
             }
         }
         // When this process itself was stopped for a while, nobody else is late.
@@ -537,8 +476,11 @@ impl Tracer<'_> {
                 crate::rendezvous::too_late(self.session, &set, self.variant);
                 return Err(Error::Gone);
             }
-            kill_thread(tgid, tid, signal)?;
-            let stopped = self.until_signal(tid, signal)?;
+            let blocked = signals_of(tid, "SigBlk:").unwrap_or(0);
+            let sent = Sent::send(tgid, tid, signal, blocked)?;
+            let Came::Due(stopped) = self.until_signal(tid, sent)? else {
+                return Err(Error::Unexpected("a follower was stopped by job control"));
+            };
             let in_agent = self.in_agent(stopped.registers()?.rip).is_some();
             let variant = self.variant;
             let Some(ring) = self.task(tid)?.ring.clone() else { return Ok(stopped) };
@@ -555,12 +497,4 @@ impl Tracer<'_> {
             std::thread::sleep(Duration::from_micros(200));
         }
     }
-}
-
-/// Makes a thread at an entry stop return to its `syscall` instruction instead of making the call.
-fn undo_entry(stopped: &Stopped, mut registers: Registers) -> Result<(), Error> {
-    registers.rax = registers.orig_rax;
-    registers.orig_rax = u64::MAX;
-    registers.rip -= 2;
-    stopped.set_registers(&registers)
 }

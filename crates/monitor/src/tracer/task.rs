@@ -81,6 +81,9 @@ pub struct Task {
     pub halted: bool,
     /// Leader: a signal that is to come while the call is carried out, or has been sent for that.
     pub requeued: Option<SignalInfo>,
+    /// Leader: signals that have been sent again and are to be delivered as they come: the followers have taken them
+    /// already, or they are none of theirs.
+    pub owed: Vec<SignalInfo>,
     /// Leader: registers behind the call of a [`State::Held`].
     pub behind: Option<Registers>,
     /// Leader: the last result that it handed out. Kept until the next, so that the thread that allocated it frees
@@ -115,6 +118,7 @@ impl Task {
             deferred: VecDeque::new(),
             halted: false,
             requeued: None,
+            owed: Vec::new(),
             behind: None,
             given: None,
             birth: Birth::default(),
