@@ -32,7 +32,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
 
     @cache
     def build_it(victim: str, flags: tuple[str, ...]) -> Path:
-        program = base / victim
+        program = base / f"{victim}{''.join(flags)}"
         command = ["gcc", *CARELESS, *flags, str(VICTIMS / f"{victim}.c"), "-o", str(program)]
         subprocess.run(command, check=True)
         return program
@@ -43,11 +43,11 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
 class Result:
     """What an attack came to."""
 
-    def __init__(self, attack: Attack, program: Path, base: Path, variants: int) -> None:
+    def __init__(self, attack: Attack, program: Path, base: Path, variants: int, *more: str) -> None:
         directory = fresh(base / "work")
         self.report_file = base / "report.json"
         self.report_file.unlink(missing_ok=True)
-        options = ("--report", str(self.report_file), "--layout", attack.layout)
+        options = ("--report", str(self.report_file), "--layout", attack.layout, *more)
         command = guarded([str(program)], variants, *options)
         with Target(command, program, directory, environment(directory)) as target:
             attack.exploit(target)
@@ -107,6 +107,20 @@ def test_is_not_stopped(attack: Attack, build: Build, tmp_path: Path) -> None:
     assert result.succeeded(attack), str(result)
     assert result.status == 0, str(result)
     assert not result.report_file.exists()
+
+
+def test_a_variant_that_is_built_differently_stops_part_of_a_pointer(build: Build, tmp_path: Path) -> None:
+    """What lies nearby is elsewhere in it. With harmless input the two are one program."""
+    attack = next(attack for attack in NOT_STOPPED if attack.name == "partial-pointer")
+    other = build(replace(attack, flags=("-Os",)))
+    own = ("--variant", str(other))
+    attacked = Result(attack, build(attack), tmp_path, 2, *own)
+    assert not attacked.succeeded(attack), str(attacked)
+    assert attacked.status == DIVERGENCE, str(attacked)
+    served = Result(
+        replace(attack, exploit=lambda target: target.say(b"Ada")), build(attack), tmp_path, 2, *own
+    )
+    assert (served.status, served.stdout.splitlines()[1:]) == (0, [b"you may not"]), str(served)
 
 
 #: Input that a victim can digest, for those that are served by a line of text.

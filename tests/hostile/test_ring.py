@@ -1,8 +1,22 @@
 """Garbage and forgeries in the ring."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.hostile.running import DIVERGENCE, LAG, SLACK, Attempt
+from tests.hostile.fuzz import Fuzz
+from tests.hostile.running import DIVERGENCE, LAG, SLACK, Attempt, builder
+
+RUNS = 12
+
+
+def test_garbage(tmp_path: Path) -> None:
+    """In short; the long one is `python -m tests.hostile.fuzz --runs 2000`."""
+    fuzz = Fuzz(builder(tmp_path)("garbage"), tmp_path)
+    for seed in range(RUNS):
+        fuzz.once(seed)
+    assert not fuzz.wrong, "\n".join(fuzz.wrong)
+    assert fuzz.statuses[DIVERGENCE] >= RUNS // 3, f"hardly any garbage did harm: {fuzz.statuses}"
 
 
 @pytest.mark.parametrize("result", ["5", "0x7ffffffff000", "-12", "-5000", "0x500000000000"])

@@ -139,12 +139,16 @@ fn launches(config: &Config, agents: Option<&Agents>) -> Result<Vec<Launch>, pro
         .unwrap_or(b"/usr/local/bin:/usr/bin:/bin");
     let cpus = spawn_unsafe::cpus();
     let name = config.argv.first().map_or(&b""[..], Vec::as_slice);
+    let binary = |variant: usize| {
+        let own = config.variant_paths.iter().find(|(of, _)| *of == variant);
+        program::find(own.map_or(name, |(_, path)| path), search)
+    };
+    let leaders = binary(0)?;
     (0..config.variants)
         .map(|variant| {
-            let own =
-                config.variant_paths.iter().find(|(of, _)| *of == variant).map(|(_, path)| path.as_slice());
-            let path = program::find(own.unwrap_or(name), search)?;
-            let mut launch = Launch::new(path.as_os_str().as_bytes(), &config.argv, &config.env);
+            let own = binary(variant)?;
+            let own = Some(own.as_os_str().as_bytes()).filter(|own| *own != leaders.as_os_str().as_bytes());
+            let mut launch = Launch::new(leaders.as_os_str().as_bytes(), own, &config.argv, &config.env);
             launch.follower = variant != 0;
             if let Some(agents) = agents {
                 launch.program = agents.image(variant).program.clone();
@@ -174,6 +178,7 @@ fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch)
         return session.fail(format!("variant {variant} can't be traced: {error}{hint}"));
     }
     let mut tracer = Tracer::new(session, table, variant, launch.crowded);
+    tracer.own_binary = launch.own_binary();
     tracer.adopt_root(set, child.pid);
     if child.go().is_err() {
         return session.fail(format!("variant {variant} died before it began"));

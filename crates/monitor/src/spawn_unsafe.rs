@@ -10,7 +10,10 @@ use crate::filter_unsafe::Program;
 /// What the child needs, prepared before the fork: nothing is allocated after it.
 #[derive(Debug)]
 pub struct Launch {
+    /// What every variant asks for.
     path: CString,
+    /// What this one gets instead.
+    own: Option<CString>,
     argv: Vec<CString>,
     env: Vec<CString>,
     /// CPU to run on.
@@ -36,11 +39,12 @@ fn c_string(bytes: &[u8]) -> CString {
 }
 
 impl Launch {
-    /// `path` is the file to execute.
+    /// `path` is the file to execute; `own`: a binary of its own that takes its place.
     #[must_use]
-    pub fn new(path: &[u8], argv: &[Vec<u8>], env: &[Vec<u8>]) -> Self {
+    pub fn new(path: &[u8], own: Option<&[u8]>, argv: &[Vec<u8>], env: &[Vec<u8>]) -> Self {
         Self {
             path: c_string(path),
+            own: own.map(c_string),
             argv: argv.iter().map(|word| c_string(word)).collect(),
             env: env.iter().map(|word| c_string(word)).collect(),
             cpu: None,
@@ -48,6 +52,13 @@ impl Launch {
             follower: false,
             program: Program::new(None, &[]),
         }
+    }
+
+    /// Address, in the child, of the path of its own binary: the tracer puts it into the call that starts the program,
+    /// once all variants have asked for the same.
+    #[must_use]
+    pub fn own_binary(&self) -> Option<u64> {
+        self.own.as_ref().map(|own| own.as_ptr() as u64)
     }
 
     /// Forks the child, which waits to be seized.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use stretto_tracee::{Error, Resume, Stopped};
+use stretto_tracee::{Error, Registers, Resume, Stopped};
 
 use super::Tracer;
 use super::follower::file_identity;
@@ -20,10 +20,17 @@ use crate::result::ImageInfo;
 use crate::taskset::{Arrival, CallArrival};
 
 impl Tracer<'_> {
-    /// Follower: a program that is named by a descriptor must be the leader's file.
+    /// Follower: a program that is named by a descriptor must be the leader's file; the first may be a binary of its
+    /// own.
     pub(super) fn prepare_exec(&mut self, tid: i32) -> Result<(), Error> {
+        let own = self.own_binary.take();
         let task = self.task(tid)?;
         task.exec = super::task::Exec::default();
+        if let (Some(path), Some(stopped), Some(Arrival::Call(call))) =
+            (own, task.stopped.as_ref(), task.current.as_deref())
+        {
+            return stopped.set_registers(&Registers { rdi: path, ..call.registers });
+        }
         let Some(Arrival::Call(call)) = task.current.as_deref() else {
             return Ok(());
         };

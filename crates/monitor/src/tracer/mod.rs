@@ -63,6 +63,8 @@ pub struct Tracer<'s> {
     /// A tracee was resumed since the last wait: it needs the CPU now.
     resumed: bool,
     crowded: bool,
+    /// Address of the path of a binary of the variant's own, until it has been started.
+    pub own_binary: Option<u64>,
 }
 
 impl<'s> Tracer<'s> {
@@ -81,6 +83,7 @@ impl<'s> Tracer<'s> {
             last_tick: Instant::now(),
             resumed: true,
             crowded,
+            own_binary: None,
         }
     }
 
