@@ -53,8 +53,9 @@ class Result:
     def statistics(self) -> "Document":
         """What was counted.
 
-        `calls` met in the monitor, those `in_process` in the ring; `signals`, `tasks`; `patched` sites and
-        `refused_sites` (reason to number); `phases` of the start; `warnings`.
+        `calls` met in the monitor, those `in_process` in the ring; `signals`; `processes` and `tasks`, their
+        threads; `patched` sites and `refused_sites` (reason to number); `phases` of the start;
+        `warnings`.
         """
         import json
 

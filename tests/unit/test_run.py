@@ -112,6 +112,7 @@ def test_verbose_prints_plan_and_phases(core: FakeCore, capsys: pytest.CaptureFi
         "calls": 40,
         "in_process": 3000,
         "signals": 0,
+        "processes": 1,
         "tasks": 1,
         "patched": 7,
         "refused_sites": {"a call in the window": 1},
@@ -135,7 +136,8 @@ def test_verbose_prints_plan_and_phases(core: FakeCore, capsys: pytest.CaptureFi
     ):
         assert words in err
     assert lines[-2:] == [
-        "stretto: 40 calls in the monitor, 3000 in the process, 0 signals, 1 tasks, 7 sites patched",
+        "stretto: 40 calls in the monitor, 3000 in the process, 0 signals, 1 processes, 1 tasks, "
+        "7 sites patched",
         "stretto: 1 site not patched: a call in the window",
     ]
 

@@ -248,6 +248,7 @@ fn conclude(session: &Session) -> Report {
         "calls": session.statistics.calls.load(Ordering::Relaxed),
         "signals": session.statistics.signals.load(Ordering::Relaxed),
         "tasks": session.statistics.tasks.load(Ordering::Relaxed),
+        "processes": session.statistics.processes.load(Ordering::Relaxed),
         "in_process": session.statistics.in_process.load(Ordering::Relaxed),
         "patched": session.statistics.patched.load(Ordering::Relaxed),
         "refused_sites": &*lock(&session.refused_sites),

@@ -20,7 +20,9 @@ use crate::taskset::TaskSet;
 pub struct Statistics {
     pub calls: AtomicU64,
     pub signals: AtomicU64,
+    /// Threads, the first ones of processes among them.
     pub tasks: AtomicU64,
+    pub processes: AtomicU64,
     /// Calls that agents have made without the monitor; counted when a ring ends.
     pub in_process: AtomicU64,
     /// Sites that have been patched in the leader.
@@ -127,6 +129,9 @@ impl Session {
         let set = Arc::new(TaskSet::new(id, process.unwrap_or(id)));
         lock(&self.sets).insert(set.id, Arc::clone(&set));
         self.statistics.tasks.fetch_add(1, Ordering::Relaxed);
+        if process.is_none() {
+            self.statistics.processes.fetch_add(1, Ordering::Relaxed);
+        }
         set
     }
 

@@ -6,18 +6,16 @@ possible: its ratio to native is the price of ptrace, tier 1's ratio to it is St
 exchanges the same records between as many processes, with no monitor; tier 2 is measured by it.
 """
 
-import os
-import shutil
 import statistics
-import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, TypedDict
 
 from ..errors import StrettoError
+from .compiler import build
 from .machine import environment, guarded, machine, output, stretto
+from .rounds import ratio
 
 SOURCE = Path(__file__).with_name("guest.c")
 KIB = 1024
@@ -115,7 +113,8 @@ class Calls(TypedDict):
 def measure(variants: int, iterations: int, rounds: int, progress: Callable[[str], None]) -> Calls:
     """Measures everything in every round, so that what disturbs the machine disturbs all of it."""
     times: dict[tuple[str, Mode], list[Times]] = {(kind, mode): [] for kind in KINDS for mode in MODES}
-    with _guest() as guest:
+    with tempfile.TemporaryDirectory(prefix="stretto-bench-") as folder:
+        guest = build(SOURCE, folder)
         for number in range(rounds):
             for kind in KINDS:
                 progress(f"round {number + 1} of {rounds}: {KINDS[kind].label}")
@@ -173,11 +172,11 @@ def _cost(kind: str, mode: Mode, rounds: list[Times]) -> Cost:
         "tier1": tier1,
         "bare_ring": bare_ring,
         "tier2": tier2,
-        "tier1_to_bare_tracer": statistics.median(times.tier1 / times.bare_tracer for times in rounds),
-        "tier2_to_bare_ring": statistics.median(times.tier2 / times.bare_ring for times in rounds),
-        "tier1_to_tier2": statistics.median(times.tier1 / times.tier2 for times in rounds),
-        "tier2_to_native": statistics.median(times.tier2 / times.native for times in rounds),
-        "bare_ring_to_native": statistics.median(times.bare_ring / times.native for times in rounds),
+        "tier1_to_bare_tracer": ratio(rounds, "tier1_to_bare_tracer"),
+        "tier2_to_bare_ring": ratio(rounds, "tier2_to_bare_ring"),
+        "tier1_to_tier2": ratio(rounds, "tier1_to_tier2"),
+        "tier2_to_native": ratio(rounds, "tier2_to_native"),
+        "bare_ring_to_native": ratio(rounds, "bare_ring_to_native"),
         "beyond": [],
     }
     cost["beyond"] = _beyond(cost)
@@ -194,21 +193,4 @@ def _beyond(cost: Cost) -> list[str]:
         # cheaper than a tracer (bare tracer to bare ring: 8-9, measured).
         "tier1_to_tier2": not large and cost["tier1_to_tier2"] < LIMITS["tier1_to_tier2"],
     }
-    return [ratio for ratio, beyond in exceeded.items() if beyond]
-
-
-@contextmanager
-def _guest() -> Iterator[str]:
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    if compiler is None:
-        raise StrettoError(
-            "bench: no C compiler to build the measured program with; "
-            "on Debian: apt-get install gcc libc6-dev"
-        )
-    with tempfile.TemporaryDirectory(prefix="stretto-bench-") as folder:
-        guest = str(Path(folder, "guest"))
-        built = subprocess.run([compiler, "-O2", "-o", guest, str(SOURCE)], capture_output=True, text=True)
-        if built.returncode != 0:
-            lines = [line for line in built.stderr.splitlines() if "error" in line] or ["compiler failed"]
-            raise StrettoError(f"bench: the measured program can't be built: {lines[0]}")
-        yield guest
+    return [name for name, beyond in exceeded.items() if beyond]

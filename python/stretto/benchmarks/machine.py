@@ -28,8 +28,8 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("STRETTO_")}
 
 
-def output(command: list[str], environ: dict[str, str]) -> str:
-    """Runs `command`; its standard output, or an error that quotes what it said."""
+def output(command: list[str], environ: dict[str, str], folder: str | None = None) -> str:
+    """Runs `command` in `folder`; its standard output, or an error that quotes what it said."""
     try:
         done = subprocess.run(
             command,
@@ -38,6 +38,7 @@ def output(command: list[str], environ: dict[str, str]) -> str:
             text=True,
             errors="replace",
             env=environ,
+            cwd=folder,
             timeout=PATIENCE,
         )
     except subprocess.TimeoutExpired:
@@ -53,6 +54,11 @@ def output(command: list[str], environ: dict[str, str]) -> str:
 def machine() -> dict[str, str | int]:
     """What figures must be quoted with."""
     return {"processor": _processor(), "cpus": len(os.sched_getaffinity(0)), "kernel": platform.release()}
+
+
+def where(document: dict[str, str | int]) -> str:
+    """The machine in words."""
+    return f"{document['processor']}, {document['cpus']} CPUs, Linux {document['kernel']}"
 
 
 def _processor() -> str:

@@ -15,7 +15,7 @@ FLAGS = {
     "doctor": ("--json",),
     "report": ("--number", "--list", "--html", "--json", "--maps", "--force"),
     "syscalls": ("--coverage", "--json", "--markdown"),
-    "bench": ("--variants", "--iterations", "--rounds", "--json", "--plot", "--check"),
+    "bench": ("--variants", "--iterations", "--rounds", "--only", "--size", "--json", "--plot", "--check"),
     "completion": (),
 }
 FILES = ("path", "list")

@@ -66,6 +66,7 @@ def _say_statistics(result: Result) -> None:
         ("calls", "calls in the monitor"),
         ("in_process", "in the process"),
         ("signals", "signals"),
+        ("processes", "processes"),
         ("tasks", "tasks"),
         ("patched", "sites patched"),
     )

@@ -1,4 +1,4 @@
-"""What calls cost as a picture: a bar for each way to make a call, on a logarithmic axis."""
+"""Times as a picture: groups of bars on a logarithmic axis."""
 
 import math
 from collections.abc import Callable
@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..benchmarks.calls import KINDS, MODES, Calls
+from ..benchmarks.machine import where
 from ..errors import StrettoError
+from .charts import Chart, Drawable, chart
 
 WIDTH = 860
 #: Where bars begin, and where the longest may end.
@@ -16,15 +17,6 @@ LEFT, RIGHT = 190, 780
 TOP, BAR, GAP, BELOW = 70, 13, 16, 70
 #: Dots for each of the picture's in a PNG.
 SCALE = 2.0
-#: How bars are filled: yardsticks pale, Stretto full.
-NATIVE, PALE_1, FULL_1, PALE_2, FULL_2 = "native", "tracer", "tier1", "ring", "tier2"
-LEGEND = {
-    NATIVE: "native",
-    PALE_2: "bare ring",
-    FULL_2: "tier 2",
-    PALE_1: "bare tracer",
-    FULL_1: "tier 1",
-}
 
 
 class Bar(NamedTuple):
@@ -38,7 +30,7 @@ class Bar(NamedTuple):
 
 
 class Group(NamedTuple):
-    """The bars of one call."""
+    """Bars that belong together."""
 
     label: str
     y: float
@@ -63,7 +55,7 @@ def check(path: str) -> None:
         _converter()
 
 
-def save(document: Calls, path: str) -> None:
+def save(document: Drawable, path: str) -> None:
     """Writes the plot; the ending of `path` says how."""
     picture = render(document)
     try:
@@ -75,9 +67,10 @@ def save(document: Calls, path: str) -> None:
         raise StrettoError(f"bench: {path}: {error.strerror}") from None
 
 
-def render(document: Calls) -> str:
+def render(document: Drawable) -> str:
     """The plot as SVG: no script, no file beside it."""
-    groups, bottom = _groups(document)
+    drawn = chart(document)
+    groups, bottom = _groups(drawn)
     environment = Environment(
         loader=PackageLoader("stretto.reporters"),
         autoescape=True,
@@ -85,64 +78,53 @@ def render(document: Calls) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    where = document["machine"]
-    return environment.get_template("calls.svg.j2").render(
+    return environment.get_template("bars.svg.j2").render(
         width=WIDTH,
         height=bottom + BELOW,
         left=LEFT,
         bar=BAR,
         top=TOP - 8,
         bottom=bottom,
-        title=f"Time of a call, {document['variants']} variants, medians of {document['rounds']} rounds",
-        machine=f"{where['processor']}, {where['cpus']} CPUs, Linux {where['kernel']}",
-        legend=list(LEGEND.items()),
-        ticks=_ticks(document),
+        title=drawn.title,
+        note=drawn.note,
+        machine=where(document["machine"]),
+        legend=list(drawn.legend.items()),
+        ticks=_ticks(drawn),
         groups=groups,
     )
 
 
-def _rows(document: Calls, kind: str) -> list[tuple[str, str, float]]:
-    """Label, filling and time of each bar of one kind of call."""
-    costs = {cost["mode"]: cost for cost in document["calls"] if cost["kind"] == kind}
-    rows = []
-    for mode in reversed(MODES):
-        rows.append((f"bare ring, {mode}", PALE_2, costs[mode]["bare_ring"]))
-        rows.append((f"tier 2, {mode}", FULL_2, costs[mode]["tier2"]))
-    once = costs[MODES[0]]
-    before, behind = ("native", NATIVE, once["native"]), ("bare tracer", PALE_1, once["bare_tracer"])
-    return [before, *rows, behind, ("tier 1", FULL_1, once["tier1"])]
-
-
-def _groups(document: Calls) -> tuple[list[Group], float]:
+def _groups(drawn: Chart) -> tuple[list[Group], float]:
     """All bars, and where they end."""
     y: float = TOP
     groups = []
-    for kind, described in KINDS.items():
+    for title, times in drawn.groups.items():
         bars = []
         start = y
-        for label, filling, time in _rows(document, kind):
-            bars.append(Bar(label, filling, _shown(time), y, round(_x(document, time) - LEFT, 1)))
+        for time in times:
+            width = round(_x(drawn, time.nanoseconds) - LEFT, 1)
+            bars.append(Bar(time.label, time.kind, _shown(time.nanoseconds), y, width))
             y += BAR
-        groups.append(Group(described.label, start, bars))
+        groups.append(Group(title, start, bars))
         y += GAP
     return groups, y - GAP + 4
 
 
-def _span(document: Calls) -> tuple[int, int]:
+def _span(drawn: Chart) -> tuple[int, int]:
     """Powers of ten below the shortest time and above the longest."""
-    times = [time for kind in KINDS for _, _, time in _rows(document, kind)]
+    times = [time.nanoseconds for group in drawn.groups.values() for time in group]
     low, high = math.floor(math.log10(min(times))), math.ceil(math.log10(max(times)))
     return low, max(high, low + 1)
 
 
-def _x(document: Calls, time: float) -> float:
-    low, high = _span(document)
+def _x(drawn: Chart, time: float) -> float:
+    low, high = _span(drawn)
     return LEFT + (math.log10(time) - low) / (high - low) * (RIGHT - LEFT)
 
 
-def _ticks(document: Calls) -> list[Tick]:
-    low, high = _span(document)
-    return [Tick(_shown(10.0**power), round(_x(document, 10.0**power), 1)) for power in range(low, high + 1)]
+def _ticks(drawn: Chart) -> list[Tick]:
+    low, high = _span(drawn)
+    return [Tick(_shown(10.0**power), round(_x(drawn, 10.0**power), 1)) for power in range(low, high + 1)]
 
 
 def _shown(time: float) -> str:
@@ -151,7 +133,7 @@ def _shown(time: float) -> str:
         if time < 999.5:
             return f"{time:.2g} {unit}" if time < 9.95 else f"{time:.0f} {unit}"
         time /= 1000
-    return f"{time:.2g} s"
+    return f"{time:.2g} s" if time < 9.95 else f"{time:.0f} s"
 
 
 def _converter() -> Callable[..., bytes]:
