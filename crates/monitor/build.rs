@@ -13,12 +13,13 @@ use iced_x86::{Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mne
 use object::{Object, ObjectSection, ObjectSymbol};
 
 /// Labels that the monitor has to know.
-const LABELS: [&str; 11] = [
+const LABELS: [&str; 12] = [
     "entry",
     "pass",
     "gate_check",
     "gate_after",
     "gate_cancel",
+    "copy_back",
     "copy_begin",
     "copy_end",
     "compare_wide",

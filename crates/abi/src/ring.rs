@@ -12,6 +12,9 @@
 //!         word 4- inputs, as `semantics::gather` writes them; outputs, as `semantics::collect` does; six arguments
 //! ```
 //!
+//! What is too large for a record lies in the *bulk* behind the ring, for one record at a time: the leader waits for it
+//! until all followers are done with the last that used it.
+//!
 //! **Numbers.** Records are numbered; a tag names number and phase, so that what stood there a round ago is never
 //! taken for news: the leader clears the next record's tag before it publishes a record's end.
 //!
@@ -28,8 +31,10 @@ use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 pub const MAX_VARIANTS: usize = if cfg!(loom) { 3 } else { 8 };
 /// Bytes of records.
 pub const DATA: usize = 1 << 20;
-/// The greatest record; a call with more is the monitor's.
+/// The greatest record; what is larger lies in the bulk.
 pub const ROOM: usize = (256 << 10) + 1024;
+/// Bytes of the bulk; a call with more is the monitor's. Memory that is never used costs nothing.
+pub const BULK: usize = 8 << 20;
 /// Records begin at multiples of this: a cache line.
 const LINE: u64 = 64;
 /// Words of a record's head.
@@ -70,6 +75,8 @@ pub struct Post {
     pub reserved: AtomicU32,
     /// Calls that it has made in the process.
     pub calls: AtomicU64,
+    /// Leader: where the record behind the last that used the bulk begins.
+    pub bulk: AtomicU64,
 }
 
 /// The ring as it lies in memory; `WORDS` of records.
@@ -83,6 +90,15 @@ pub struct Shared<const WORDS: usize> {
 
 /// The ring in use.
 pub type Ring = Shared<{ DATA / 8 }>;
+
+/// The ring and its bulk, as they lie in the memory of a set.
+#[cfg(not(loom))]
+#[derive(Debug)]
+#[repr(C, align(4096))]
+pub struct RingWithBulk {
+    pub ring: Ring,
+    pub bulk: [AtomicU64; BULK / 8],
+}
 
 /// Where the next record begins, and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +124,11 @@ pub const BY_MONITOR: u8 = 1;
 pub const THEN_SIGNAL: u8 = 2;
 /// The leader did not wait for the followers.
 pub const AHEAD: u8 = 4;
+
+/// Inputs and outputs are in the bulk.
+pub const BULK_INPUTS: u8 = 8;
+/// Outputs are in the bulk.
+pub const BULK_OUTPUTS: u8 = 16;
 
 /// The head of a record, clamped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,16 +173,37 @@ pub fn beyond(count: u32, other: u32) -> bool {
 }
 
 impl Head {
-    /// Byte offset of the outputs in the payload.
+    /// Whether the inputs are in the bulk.
+    #[must_use]
+    pub fn inputs_in_bulk(&self) -> bool {
+        self.flags & BULK_INPUTS != 0
+    }
+
+    /// Whether the outputs are in the bulk.
+    #[must_use]
+    pub fn outputs_in_bulk(&self) -> bool {
+        self.flags & (BULK_INPUTS | BULK_OUTPUTS) != 0
+    }
+
+    /// Byte offset of the outputs in the payload, or in the bulk.
     #[must_use]
     pub fn outputs_at(&self) -> usize {
-        padded(self.inputs)
+        if self.flags & BULK_OUTPUTS == 0 { padded(self.inputs) } else { 0 }
     }
 
     /// Byte offset of the arguments in the payload.
     #[must_use]
     pub fn arguments_at(&self) -> usize {
-        padded(self.inputs) + padded(self.outputs)
+        let inputs = if self.inputs_in_bulk() { 0 } else { padded(self.inputs) };
+        let outputs = if self.outputs_in_bulk() { 0 } else { padded(self.outputs) };
+        inputs + outputs
+    }
+
+    /// Bytes of the bulk that it takes.
+    fn bulk(&self) -> usize {
+        let inputs = if self.inputs_in_bulk() { padded(self.inputs) } else { 0 };
+        let outputs = if self.outputs_in_bulk() { padded(self.outputs) } else { 0 };
+        inputs.saturating_add(outputs)
     }
 
     /// Bytes of the record.
@@ -232,7 +274,8 @@ impl<const WORDS: usize> Shared<WORDS> {
     }
 
     /// Where the record behind the one at `cursor` with this head begins.
-    fn behind(cursor: Cursor, head: &Head) -> Cursor {
+    #[must_use]
+    pub fn behind(cursor: Cursor, head: &Head) -> Cursor {
         Self::after(cursor, head.length().min(Self::RECORD))
     }
 
@@ -253,6 +296,16 @@ impl<const WORDS: usize> Shared<WORDS> {
         })
     }
 
+    /// Whether none of `followers` (bits) still reads in the bulk.
+    #[must_use]
+    pub fn bulk_is_free(&self, followers: u32) -> bool {
+        let used = self.posts[0].bulk.load(Ordering::Relaxed);
+        (1..MAX_VARIANTS).filter(|&variant| followers & 1 << variant != 0).all(|variant| {
+            let read = self.posts[variant].at.load(Ordering::Acquire);
+            read.wrapping_sub(used).cast_signed() >= 0
+        })
+    }
+
     /// Leader: writes the head of a record whose inputs are there.
     pub fn describe(&self, cursor: Cursor, nr: u32, flags: u8, inputs: usize) {
         let at = Self::index(cursor);
@@ -260,6 +313,16 @@ impl<const WORDS: usize> Shared<WORDS> {
         self.data[at + 1].store(word(nr, u32::from(flags) | before << 16), Ordering::Relaxed);
         #[allow(clippy::cast_possible_truncation)] // below ROOM
         self.data[at + 2].store(word(inputs as u32, 0), Ordering::Relaxed);
+    }
+
+    /// Leader: writes the arguments of a call behind everything else, for reports.
+    pub fn note_arguments(&self, cursor: Cursor, flags: u8, inputs: usize, outputs: usize, args: &[u64; 6]) {
+        let phase = Phase::Done;
+        let head = Head { phase, epoch: 0, nr: 0, flags, inputs, outputs, result: 0 };
+        let first = Self::payload(cursor) + head.arguments_at() / 8;
+        for (word, arg) in self.data.get(first..).unwrap_or(&[]).iter().zip(args) {
+            word.store(*arg, Ordering::Relaxed);
+        }
     }
 
     /// Leader: lets followers look at the inputs.
@@ -283,24 +346,30 @@ impl<const WORDS: usize> Shared<WORDS> {
         #[allow(clippy::cast_possible_truncation)] // below ROOM
         self.data[at + 2].store(word(inputs, outputs as u32), Ordering::Relaxed);
         self.data[at + 3].store(result as u64, Ordering::Relaxed);
-        self.end(cursor, epoch, Phase::Done, inputs as usize, outputs);
+        #[allow(clippy::cast_possible_truncation)] // a byte is what is wanted
+        let flags = rest as u8 | flags;
+        let (inputs, result) = (inputs as usize, 0);
+        self.end(cursor, &Head { phase: Phase::Done, epoch, nr, flags, inputs, outputs, result });
     }
 
     /// Leader: takes a published record back.
     pub fn cancel(&self, cursor: Cursor, epoch: u32) {
-        self.end(cursor, epoch, Phase::Cancelled, 0, 0);
+        let phase = Phase::Cancelled;
+        self.end(cursor, &Head { phase, epoch, nr: 0, flags: 0, inputs: 0, outputs: 0, result: 0 });
     }
 
-    fn end(&self, cursor: Cursor, epoch: u32, phase: Phase, inputs: usize, outputs: usize) {
-        let head = Head { phase, epoch, nr: 0, flags: 0, inputs, outputs, result: 0 };
-        let next = Self::behind(cursor, &head);
+    fn end(&self, cursor: Cursor, head: &Head) {
+        let next = Self::behind(cursor, head);
         self.tag_word(next).store(0, Ordering::Relaxed);
         let own = &self.posts[0];
         #[allow(clippy::cast_possible_truncation)] // at most two records
         own.before.store(next.at.wrapping_sub(cursor.at) as u32, Ordering::Relaxed);
+        if head.outputs_in_bulk() {
+            own.bulk.store(next.at, Ordering::Relaxed);
+        }
         own.at.store(next.at, Ordering::Relaxed);
         own.done.store(next.number, Ordering::Release);
-        self.tag_word(cursor).swap(word(tag(cursor.number, phase), epoch), Ordering::SeqCst);
+        self.tag_word(cursor).swap(word(tag(cursor.number, head.phase), head.epoch), Ordering::SeqCst);
     }
 
     /// Follower: the record at `cursor`, as far as it has got; `None`: it has not been published, or makes no sense.
@@ -324,9 +393,9 @@ impl<const WORDS: usize> Shared<WORDS> {
             return Some(Head { phase, epoch, nr, flags: 0, inputs: 0, outputs: 0, result: 0 });
         }
         let outputs = if phase == Phase::Done { outputs } else { 0 };
-        let whole = inputs.checked_add(outputs).is_some_and(|bytes| bytes <= Self::PAYLOAD);
-        let result = load(3).cast_signed();
-        whole.then_some(Head { phase, epoch, nr, flags: rest as u8, inputs, outputs, result })
+        let head =
+            Head { phase, epoch, nr, flags: rest as u8, inputs, outputs, result: load(3).cast_signed() };
+        (head.arguments_at() <= Self::PAYLOAD && head.bulk() <= BULK).then_some(head)
     }
 
     /// Follower: agrees to the record at `cursor`.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::Ordering::Relaxed;
 
 use proptest::prelude::*;
-use stretto_abi::ring::{Cursor, Head, MAX_VARIANTS, Phase, Post, Ring, Shared, tag};
+use stretto_abi::ring::{BULK, Cursor, Head, MAX_VARIANTS, Phase, Post, Ring, Shared, tag};
 
 /// Words of a small ring.
 const WORDS: usize = 256;
@@ -126,11 +126,13 @@ fn picture<const SIZE: usize>(ring: &Shared<SIZE>) -> Picture {
     }
 }
 
-/// Everything that `head` speaks of lies within the ring, and within one record.
+/// Everything that `head` speaks of lies within the ring, and within one record, or within the bulk.
 fn bounded<const SIZE: usize>(cursor: Cursor, head: &Head) {
     let first = 8 * Shared::<SIZE>::payload(cursor);
     let end = head.arguments_at() + 48;
-    assert!(head.outputs_at() + head.outputs <= head.arguments_at());
+    let room = |in_bulk: bool| if in_bulk { BULK } else { head.arguments_at() };
+    assert!(head.inputs <= room(head.inputs_in_bulk()));
+    assert!(head.outputs_at() + head.outputs <= room(head.outputs_in_bulk()));
     assert!(first + end <= 8 * SIZE, "{head:?} at {cursor:?} ends outside the ring");
     assert!(32 + end <= usize::try_from(Shared::<SIZE>::RECORD).unwrap(), "{head:?} is too large");
     assert!(head.phase == Phase::Done || head.outputs == 0);
@@ -157,6 +159,7 @@ fn reading<const SIZE: usize>(case: &Case, ring: &Shared<SIZE>) {
         }
         for followers in [0, 2, 0xfe, u32::MAX] {
             let _ = ring.has_room(cursor, followers);
+            let _ = ring.bulk_is_free(followers);
         }
         let _ = ring.has_agreed(cursor, usize::MAX);
     }

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 
 use stretto_abi::context::{Context, Frame, Plan};
 use stretto_abi::policy::{Mode, mode};
-use stretto_abi::ring::Ring;
+use stretto_abi::ring::RingWithBulk;
 use stretto_abi::table::{CallRow, Table};
 use stretto_semantics::{Lookup, lookup};
 
@@ -51,7 +51,7 @@ fn arguments(frame: &Frame) -> [u64; 6] {
 }
 
 /// Makes the call in `frame` for this variant, or sends the thread to the monitor with it.
-pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, ring: &Ring) -> Exit {
+pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, memory: &RingWithBulk) -> Exit {
     let Ok(table) = Table::new(bytes(plan.table, plan.table_length)) else {
         return Exit::Monitor;
     };
@@ -67,7 +67,8 @@ pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, ring: &Ring) 
         return Exit::Monitor;
     }
     let call = Call { table, row, mode, nr, args, plan, apart: Apart::new(context) };
-    let seat = Seat { ring, plan };
+    let ring = &memory.ring;
+    let seat = Seat { ring, memory, plan };
     let outcome = if plan.variant == 0 { leader::make(&call, &seat) } else { follower::make(&call, &seat) };
     match outcome {
         Outcome::Result(result) => {

@@ -8,7 +8,7 @@ use stretto_semantics::{apply, gather};
 
 use crate::entry::{Call, Outcome};
 use crate::machine_unsafe::Local;
-use crate::sinks_unsafe::{Comparer, payload};
+use crate::sinks_unsafe::{Comparer, outputs};
 use crate::wait::{Seat, low_half};
 
 /// Takes the leader's call over.
@@ -37,7 +37,7 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
         ring.consume(own, cursor, &head);
         return Outcome::Monitor;
     }
-    let outputs = payload(ring, cursor, head.outputs_at(), head.outputs);
+    let outputs = outputs(seat.memory, cursor, &head);
     let mut memory = Local::default();
     let applied = apply(&call.table, &call.row, &call.args, head.result, &mut memory, &call.apart, outputs);
     if applied.is_err() {
@@ -45,7 +45,8 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
         return Outcome::Monitor;
     }
     ring.consume(own, cursor, &head);
-    if head.flags & AHEAD != 0 {
+    // A leader that has waited for this variant's agreement finds room for the next record, but not in the bulk.
+    if head.flags & AHEAD != 0 || head.outputs_in_bulk() {
         seat.wake(1, low_half(&ring.posts[own].at));
     }
     if head.flags & THEN_SIGNAL != 0 {
@@ -96,7 +97,7 @@ fn ended(seat: &Seat<'_>, cursor: Cursor) -> Option<Head> {
 
 fn same_inputs(call: &Call<'_>, seat: &Seat<'_>, cursor: Cursor, head: &Head) -> bool {
     let mut memory = Local::default();
-    let mut comparer = Comparer::new(seat.ring, cursor, head);
+    let mut comparer = Comparer::new(seat.memory, cursor, head);
     gather(&call.table, &call.row, &call.args, &mut memory, &call.apart, &mut comparer);
     comparer.equal()
 }

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 
 use stretto_abi::context::{OUTPUTS_POINT, SIGNAL_POINT};
 use stretto_abi::policy::Mode;
-use stretto_abi::ring::{AHEAD, BY_MONITOR, Cursor, MAX_VARIANTS, THEN_SIGNAL};
+use stretto_abi::ring::{AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, Cursor, MAX_VARIANTS, THEN_SIGNAL};
 use stretto_abi::table::NONE;
 use stretto_semantics::{Identity, collect, gather};
 
@@ -28,24 +28,23 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     {
         return Outcome::Monitor;
     }
-    let mut memory = Local::default();
     let mut writer = Writer::new(ring, cursor);
     let mut notes = Notes::new();
-    let mut gathering = Gathering { writer: &mut writer, notes: &mut notes };
-    gather(&call.table, &call.row, &call.args, &mut memory, &Identity, &mut gathering);
+    let mut whole = inputs(call, &mut writer, &mut notes);
+    let mut place = 0;
+    if writer.overflow && wait_for_bulk(seat, epoch) {
+        (writer, notes, place) = (Writer::bulk(seat.memory), Notes::new(), BULK_INPUTS);
+        whole = inputs(call, &mut writer, &mut notes);
+    }
     let mut args = call.args;
     let mut vectors: Vectors = [const { MaybeUninit::uninit() }; VECTORS];
-    if writer.overflow
-        || notes.overflow
-        || memory.faulted
-        || !redirect(call, &mut args, &mut vectors, &writer, &notes)
-    {
+    if !whole || !redirect(call, &mut args, &mut vectors, &writer, &notes) {
         return Outcome::Monitor;
     }
     let lockstep = call.mode == Mode::Lockstep && followers != 0;
-    let inputs = writer.length;
+    let length = writer.length;
     #[allow(clippy::cast_possible_truncation)] // a number of the table
-    ring.describe(cursor, call.nr as u32, if lockstep { 0 } else { AHEAD }, inputs);
+    ring.describe(cursor, call.nr as u32, place | if lockstep { 0 } else { AHEAD }, length);
     if lockstep {
         ring.publish(cursor, epoch);
         seat.wake(followers, low_half(ring.tag_word(cursor)));
@@ -63,35 +62,67 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     if result == CANCELLED {
         return if lockstep { cancel(seat, cursor, epoch) } else { Outcome::Monitor };
     }
-    hand_out(call, seat, cursor, epoch, &mut writer, &notes, result)
+    let made = Made { call, cursor, epoch, notes: &notes, inputs: length, place, result };
+    made.hand_out(seat, writer)
 }
 
-/// Collects the outputs behind the inputs, and lets the followers have them.
-fn hand_out(
-    call: &Call<'_>,
-    seat: &Seat<'_>,
+/// Gathers the inputs. False: there is no room for them, or they can't be read.
+fn inputs(call: &Call<'_>, writer: &mut Writer<'_>, notes: &mut Notes) -> bool {
+    let mut memory = Local::default();
+    let mut gathering = Gathering { writer, notes };
+    gather(&call.table, &call.row, &call.args, &mut memory, &Identity, &mut gathering);
+    !writer.overflow && !notes.overflow && !memory.faulted
+}
+
+/// A call that has been made.
+struct Made<'m> {
+    call: &'m Call<'m>,
     cursor: Cursor,
     epoch: u32,
-    writer: &mut Writer<'_>,
-    notes: &Notes,
+    notes: &'m Notes,
+    /// Bytes of inputs.
+    inputs: usize,
+    /// Where they are: [`BULK_INPUTS`] or 0.
+    place: u8,
     result: i64,
-) -> Outcome {
-    writer.pad();
-    let start = writer.length;
-    let mut memory = Local::default();
-    collect(&call.table, &call.row, &call.args, result, &mut memory, notes, &Identity, writer);
-    let mut outputs = writer.length - start;
-    let mut flags = if seat.attention().load(Ordering::Relaxed) == 0 { 0 } else { THEN_SIGNAL };
-    if writer.overflow {
-        (flags, outputs) = (BY_MONITOR, 0);
+}
+
+impl Made<'_> {
+    /// Collects the outputs behind the inputs, or in the bulk, and lets the followers have them.
+    fn hand_out(&self, seat: &Seat<'_>, mut writer: Writer<'_>) -> Outcome {
+        let (call, cursor) = (self.call, self.cursor);
+        let mut flags = self.place;
+        let mut outputs = self.outputs(&mut writer);
+        if outputs.is_none() && self.place == 0 && wait_for_bulk(seat, self.epoch) {
+            flags |= BULK_OUTPUTS;
+            outputs = self.outputs(&mut Writer::bulk(seat.memory));
+        }
+        if outputs.is_none() {
+            flags |= BY_MONITOR;
+        } else if seat.attention().load(Ordering::Relaxed) != 0 {
+            flags |= THEN_SIGNAL;
+        }
+        let outputs = outputs.unwrap_or(0);
+        seat.ring.note_arguments(cursor, flags, self.inputs, outputs, &call.args);
+        seat.ring.finish(cursor, self.epoch, self.result, outputs, flags);
+        seat.wake(seat.followers(), low_half(seat.ring.tag_word(cursor)));
+        if flags & BY_MONITOR != 0 {
+            Outcome::Point(OUTPUTS_POINT, self.result)
+        } else if flags & THEN_SIGNAL != 0 {
+            Outcome::Point(SIGNAL_POINT, self.result)
+        } else {
+            Outcome::Result(self.result)
+        }
     }
-    writer.arguments(start + outputs, &call.args);
-    seat.ring.finish(cursor, epoch, result, outputs, flags);
-    seat.wake(seat.followers(), low_half(seat.ring.tag_word(cursor)));
-    match flags {
-        0 => Outcome::Result(result),
-        BY_MONITOR => Outcome::Point(OUTPUTS_POINT, result),
-        _ => Outcome::Point(SIGNAL_POINT, result),
+
+    /// Collects the outputs; how many bytes. `None`: they do not fit.
+    fn outputs(&self, writer: &mut Writer<'_>) -> Option<usize> {
+        writer.pad();
+        let start = writer.length;
+        let (call, mut memory) = (self.call, Local::default());
+        let (table, row, args) = (&call.table, &call.row, &call.args);
+        collect(table, row, args, self.result, &mut memory, self.notes, &Identity, writer);
+        (!writer.overflow).then_some(writer.length - start)
     }
 }
 
@@ -131,7 +162,17 @@ fn all_agree(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> bool {
 
 /// Waits until no follower reads any more where the next record will lie. False: the call is the monitor's.
 fn wait_for_room(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> bool {
-    if seat.ring.has_room(cursor, seat.followers()) {
+    wait_for_reading(seat, epoch, |followers| seat.ring.has_room(cursor, followers))
+}
+
+/// Waits until no follower reads any more in the bulk. False: the call, or what is left of it, is the monitor's.
+fn wait_for_bulk(seat: &Seat<'_>, epoch: u32) -> bool {
+    wait_for_reading(seat, epoch, |followers| seat.ring.bulk_is_free(followers))
+}
+
+/// Waits until all followers (bits) have read so far that there is `room`.
+fn wait_for_reading(seat: &Seat<'_>, epoch: u32, room: impl Fn(u32) -> bool) -> bool {
+    if room(seat.followers()) {
         return true;
     }
     (1..MAX_VARIANTS).all(|follower| {
@@ -141,7 +182,7 @@ fn wait_for_room(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> bool {
             #[allow(clippy::cast_possible_truncation)] // the half that changes
             || at.load(Ordering::SeqCst) as u32,
             || {
-                if seat.ring.has_room(cursor, seat.followers() & 1 << follower) {
+                if room(seat.followers() & 1 << follower) {
                     return Some(true);
                 }
                 let elsewhere = seat.slow(follower) != epoch;

@@ -4,7 +4,7 @@ use core::mem::MaybeUninit;
 use core::ptr::copy_nonoverlapping;
 use core::sync::atomic::AtomicU64;
 
-use stretto_abi::ring::{Cursor, Head, Ring};
+use stretto_abi::ring::{Cursor, Head, Ring, RingWithBulk};
 use stretto_semantics::{Before, Memory, OutSink, Part, Sink};
 
 /// Parts whose place is remembered; a call with more is the monitor's.
@@ -111,6 +111,11 @@ impl<'r> Writer<'r> {
         Self { payload, length: 0, overflow: false }
     }
 
+    /// A writer for what is too large for a record.
+    pub fn bulk(memory: &'r RingWithBulk) -> Self {
+        Self { payload: &memory.bulk, length: 0, overflow: false }
+    }
+
     /// Address of byte `at` of the payload.
     pub fn address(&self, at: usize) -> u64 {
         self.payload.as_ptr() as u64 + at as u64
@@ -124,14 +129,6 @@ impl<'r> Writer<'r> {
             *byte = unsafe { *self.payload.as_ptr().cast::<u8>().add(place) };
         }
         u64::from_le_bytes(word)
-    }
-
-    /// Notes the arguments behind everything else, for reports. `at` is a byte offset.
-    pub fn arguments(&mut self, at: usize, args: &[u64; 6]) {
-        let first = at.div_ceil(8);
-        for (word, arg) in self.payload.get(first..).unwrap_or(&[]).iter().zip(args) {
-            word.store(*arg, core::sync::atomic::Ordering::Relaxed);
-        }
     }
 
     /// Rounds up to a whole word.
@@ -214,16 +211,28 @@ impl OutSink for Writer<'_> {
     }
 }
 
-/// Bytes of a record's payload.
-pub fn payload(ring: &Ring, cursor: Cursor, from: usize, length: usize) -> &[u8] {
-    let start = Ring::payload(cursor) * 8 + from;
-    let whole = start.checked_add(length).is_some_and(|end| end <= 8 * ring.data.len());
+/// The inputs of a record.
+pub fn inputs<'r>(memory: &'r RingWithBulk, cursor: Cursor, head: &Head) -> &'r [u8] {
+    bytes(words(memory, cursor, head.inputs_in_bulk()), 0, head.inputs)
+}
+
+/// The outputs of a record.
+pub fn outputs<'r>(memory: &'r RingWithBulk, cursor: Cursor, head: &Head) -> &'r [u8] {
+    bytes(words(memory, cursor, head.outputs_in_bulk()), head.outputs_at(), head.outputs)
+}
+
+fn words(memory: &RingWithBulk, cursor: Cursor, bulk: bool) -> &[AtomicU64] {
+    if bulk { &memory.bulk } else { memory.ring.data.get(Ring::payload(cursor)..).unwrap_or(&[]) }
+}
+
+fn bytes(words: &[AtomicU64], from: usize, length: usize) -> &[u8] {
+    let whole = from.checked_add(length).is_some_and(|end| end <= 8 * words.len());
     if !whole {
         return &[];
     }
-    // SAFETY: within the records. The leader does not change a record before all followers are done with it; one that
+    // SAFETY: within the words. The leader does not change a record before all followers are done with it; one that
     // has been taken over may, and then what is read is arbitrary bytes, which is all that readers expect.
-    unsafe { core::slice::from_raw_parts(ring.data.as_ptr().cast::<u8>().add(start), length) }
+    unsafe { core::slice::from_raw_parts(words.as_ptr().cast::<u8>().add(from), length) }
 }
 
 /// Compares what is gathered with the inputs in a record.
@@ -236,8 +245,8 @@ pub struct Comparer<'r> {
 
 impl<'r> Comparer<'r> {
     /// A comparer for the record with this head.
-    pub fn new(ring: &'r Ring, cursor: Cursor, head: &Head) -> Self {
-        Self { expected: payload(ring, cursor, 0, head.inputs), at: 0, differs: false }
+    pub fn new(memory: &'r RingWithBulk, cursor: Cursor, head: &Head) -> Self {
+        Self { expected: inputs(memory, cursor, head), at: 0, differs: false }
     }
 
     /// Whether all was equal, and nothing is missing.

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use stretto_abi::context::Plan;
-use stretto_abi::ring::{MAX_VARIANTS, Ring};
+use stretto_abi::ring::{MAX_VARIANTS, Ring, RingWithBulk};
 
 use crate::machine_unsafe::gate;
 
@@ -38,6 +38,8 @@ impl Waiter {
 #[derive(Clone, Copy, Debug)]
 pub struct Seat<'s> {
     pub ring: &'s Ring,
+    /// The ring with its bulk.
+    pub memory: &'s RingWithBulk,
     pub plan: &'s Plan,
 }
 

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use stretto_abi::ring::Ring;
 use stretto_abi::table::CallRow;
 use stretto_semantics::Part;
 use stretto_tracee::{Registers, SignalInfo, arguments};
@@ -251,7 +250,7 @@ impl TaskSet {
 
     /// The same with those that its agent has made: a record of the ring comes before the stop that ends its epoch.
     #[must_use]
-    pub fn whole_history_of(&self, variant: usize, ring: Option<&Ring>) -> Vec<HistoryEntry> {
+    pub fn whole_history_of(&self, variant: usize, ring: Option<&RingMemory>) -> Vec<HistoryEntry> {
         let records = ring.map(|ring| last_calls(ring, variant, HISTORY)).unwrap_or_default();
         let mut all: Vec<(bool, HistoryEntry)> = records
             .into_iter()

@@ -6,7 +6,8 @@ pub static BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/agent.bin"))
 include!(concat!(env!("OUT_DIR"), "/agent.rs"));
 
 /// Where a thread goes on that faults in the agent between the first two offsets: the program gave a bad address.
-const FIXUPS: [(u64, u64, u64); 3] = [
+const FIXUPS: [(u64, u64, u64); 4] = [
+    (COPY_BACK, COPY_BEGIN, COPY_BEGIN),
     (COPY_BEGIN, COPY_END, COPY_END),
     (COMPARE_WIDE, COMPARE_TAIL, COMPARE_TAIL),
     (COMPARE_BYTE, COMPARE_END, COMPARE_END),

@@ -1,8 +1,10 @@
 //! Records of a ring, copied: what the monitor looks at must not change meanwhile.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use stretto_abi::ring::{Cursor, Head, Phase, Ring, beyond};
+
+use super::ring_unsafe::RingMemory;
 
 /// A record of the ring, copied.
 #[derive(Debug)]
@@ -14,20 +16,15 @@ pub struct Record {
 }
 
 impl Record {
-    /// Copies what the leader has written; as much as there is.
+    /// Copies what the leader has written; as much as there is. What lay in the bulk and has been written over since is
+    /// missing.
     #[must_use]
-    pub fn copy(ring: &Ring, cursor: Cursor, head: Head) -> Self {
-        let from = Ring::payload(cursor);
-        let words = |at: usize, bytes: usize| -> Vec<u8> {
-            let first = from + at / 8;
-            let last = (first + bytes.div_ceil(8)).min(ring.data.len());
-            let words = ring.data.get(first..last).unwrap_or(&[]).iter();
-            let mut bytes_of: Vec<u8> =
-                words.flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).collect();
-            bytes_of.truncate(bytes);
-            bytes_of
-        };
-        let arguments = words(head.arguments_at(), 48);
+    pub fn copy(ring: &RingMemory, cursor: Cursor, head: Head) -> Self {
+        let payload = ring.data.get(Ring::payload(cursor)..).unwrap_or(&[]);
+        let kept = ring.posts[0].bulk.load(Ordering::Relaxed) == Ring::behind(cursor, &head).at;
+        let bulk = if kept || head.phase == Phase::Published { ring.bulk() } else { &[] };
+        let place = |in_bulk: bool| if in_bulk { bulk } else { payload };
+        let arguments = bytes(payload, head.arguments_at(), 48);
         let word = |index: usize| {
             arguments
                 .get(8 * index..8 * index + 8)
@@ -35,16 +32,25 @@ impl Record {
                 .map_or(0, u64::from_le_bytes)
         };
         Self {
-            inputs: words(0, head.inputs),
-            outputs: words(head.outputs_at(), head.outputs),
+            inputs: bytes(place(head.inputs_in_bulk()), 0, head.inputs),
+            outputs: bytes(place(head.outputs_in_bulk()), head.outputs_at(), head.outputs),
             args: std::array::from_fn(word),
             head,
         }
     }
 }
 
+fn bytes(words: &[AtomicU64], at: usize, length: usize) -> Vec<u8> {
+    let first = at / 8;
+    let last = (first + length.div_ceil(8)).min(words.len());
+    let words = words.get(first..last).unwrap_or(&[]).iter();
+    let mut bytes: Vec<u8> = words.flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).collect();
+    bytes.truncate(length);
+    bytes
+}
+
 /// The last calls that `variant` has made in the process, newest first, as the leader has recorded them.
-pub fn last_calls(ring: &Ring, variant: usize, most: usize) -> Vec<Record> {
+pub fn last_calls(ring: &RingMemory, variant: usize, most: usize) -> Vec<Record> {
     let end = ring.cursor(variant).number;
     ring.backwards(ring.cursor(0))
         .filter(|(cursor, head)| head.phase == Phase::Done && beyond(end, cursor.number))

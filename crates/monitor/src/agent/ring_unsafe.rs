@@ -5,14 +5,14 @@ use std::io;
 use std::ops::Deref;
 use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use stretto_abi::ring::{MAX_VARIANTS, Ring};
+use stretto_abi::ring::{MAX_VARIANTS, Ring, RingWithBulk};
 
 use super::sealed_unsafe::anonymous;
 
-/// Bytes of a ring.
-pub const SIZE: usize = size_of::<Ring>();
+/// Bytes of a ring and its bulk.
+pub const SIZE: usize = size_of::<RingWithBulk>();
 /// Bytes of a page: each of a ring's parts has one writer.
 const PAGE: u64 = 4096;
 
@@ -20,7 +20,7 @@ const PAGE: u64 = 4096;
 #[derive(Debug)]
 pub struct RingMemory {
     file: File,
-    place: NonNull<Ring>,
+    place: NonNull<RingWithBulk>,
 }
 
 // SAFETY: everything in a ring is an atomic.
@@ -62,6 +62,13 @@ impl RingMemory {
         self.file.as_raw_fd()
     }
 
+    /// What is too large for records.
+    #[must_use]
+    pub fn bulk(&self) -> &[AtomicU64] {
+        // SAFETY: as for the ring (see `deref`).
+        unsafe { &self.place.as_ref().bulk }
+    }
+
     /// Says that a notice has changed, and wakes who sleeps.
     pub fn announce(&self) {
         let news = &self.notices.news;
@@ -81,7 +88,7 @@ impl Deref for RingMemory {
 
     fn deref(&self) -> &Ring {
         // SAFETY: mapped as long as `self` lives, zeroed or written by atomics; every bit pattern is valid.
-        unsafe { self.place.as_ref() }
+        unsafe { &self.place.as_ref().ring }
     }
 }
 

@@ -158,7 +158,7 @@ fn describe(
         _ => None,
     };
     let history: Vec<Value> = set
-        .whole_history_of(variant, meeting.ring.as_deref().map(std::ops::Deref::deref))
+        .whole_history_of(variant, meeting.ring.as_deref())
         .iter()
         .map(|entry| history_line(table, entry))
         .collect();
