@@ -1,8 +1,19 @@
 //! The monitor's ends of `semantics`: where gathered inputs and collected outputs go.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
+
 use stretto_semantics::{Before, Memory, OutSink, Part, Sink};
 
-use crate::taskset::Inputs;
+use crate::taskset::{Digests, Inputs};
+
+/// Inputs as large as this are compared by digests: a program's gigabyte does not become the monitor's.
+const LARGE: usize = 8 << 20;
+/// Bytes that one digest stands for.
+pub const WINDOW: usize = 256 << 10;
+
+/// Digests are keyed (SipHash), and nobody else knows the keys: equal ones can't be prepared.
+static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// Collects inputs in a [`Vec`].
 #[derive(Debug)]
@@ -11,7 +22,7 @@ pub struct Collector(Inputs);
 impl Default for Collector {
     /// With room for the inputs of most calls, so that they are not moved while they grow.
     fn default() -> Self {
-        Self(Inputs { bytes: Vec::with_capacity(256), parts: Vec::with_capacity(8), before: Vec::new() })
+        Self(Inputs { bytes: Vec::with_capacity(256), parts: Vec::with_capacity(8), ..Inputs::default() })
     }
 }
 
@@ -38,12 +49,36 @@ impl Sink for Collector {
     }
 
     fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize {
-        append(&mut self.0.bytes, memory, address, length)
+        if length < LARGE {
+            return append(&mut self.0.bytes, memory, address, length);
+        }
+        let start = self.0.bytes.len();
+        let got = digest(&mut self.0.bytes, memory, address, length);
+        self.0.digests.push(Digests { start, end: self.0.bytes.len() });
+        got
     }
 
     fn before(&mut self, address: u64, bytes: &[u8]) {
         self.0.before.push((address, bytes.to_vec()));
     }
+}
+
+/// Appends digests of memory, window by window. Returns how many bytes could be read.
+fn digest<M: Memory>(bytes: &mut Vec<u8>, memory: &mut M, address: u64, length: usize) -> usize {
+    let mut window = vec![0; WINDOW];
+    let mut done = 0;
+    while done < length {
+        let step = WINDOW.min(length - done);
+        let got = memory.read(address.wrapping_add(done as u64), &mut window[..step]).min(step);
+        let mut hasher = KEYS.build_hasher();
+        hasher.write(&window[..got]);
+        bytes.extend_from_slice(&hasher.finish().to_le_bytes());
+        done += got;
+        if got < step {
+            break;
+        }
+    }
+    done
 }
 
 /// Appends memory, in steps: a length that a program made up must not cost its size in memory.

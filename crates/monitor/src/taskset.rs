@@ -110,6 +110,15 @@ pub struct Inputs {
     pub parts: Vec<(Part, usize)>,
     /// Memory that the kernel may overwrite: address and content.
     pub before: Vec<(u64, Vec<u8>)>,
+    /// Where digests stand for memory, in order.
+    pub digests: Vec<Digests>,
+}
+
+/// Bytes of [`Inputs::bytes`] that are digests.
+#[derive(Clone, Copy, Debug)]
+pub struct Digests {
+    pub start: usize,
+    pub end: usize,
 }
 
 /// One line of a variant's history.

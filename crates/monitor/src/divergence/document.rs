@@ -19,7 +19,7 @@ const FRAMES: usize = 48;
 pub fn build(session: &Session, set: &TaskSet, meeting: &Meeting, kind: &Kind, odd: &[usize]) -> Value {
     let table = session.table();
     let leader = meeting.arrivals[0].as_deref();
-    let difference = first_difference(table.as_ref(), meeting, odd);
+    let difference = first_difference(table.as_ref(), set, meeting, odd);
     let call = match (kind, leader) {
         (Kind::Result(row, _), _) => Some(json!({"nr": row.nr, "name": string(table.as_ref(), row.name)})),
         (_, Some(Arrival::Call(call))) => {
@@ -67,17 +67,23 @@ fn name(table: Option<&Table<'_>>, nr: u64) -> String {
         .unwrap_or_else(|| format!("system call {nr}"))
 }
 
-fn first_difference(table: Option<&Table<'_>>, meeting: &Meeting, odd: &[usize]) -> Option<Difference> {
+fn first_difference(
+    table: Option<&Table<'_>>,
+    set: &TaskSet,
+    meeting: &Meeting,
+    odd: &[usize],
+) -> Option<Difference> {
+    let first = *odd.first()?;
     let Some(Arrival::Call(leader)) = meeting.arrivals[0].as_deref() else {
         return None;
     };
-    let Some(Arrival::Call(other)) = meeting.arrivals[*odd.first()?].as_deref() else {
+    let Some(Arrival::Call(other)) = meeting.arrivals[first].as_deref() else {
         return None;
     };
     if leader.nr() != other.nr() {
         return None;
     }
-    difference::first(table?, leader, other)
+    difference::first(table?, (leader, set.tid(0)), (other, set.tid(first)))
 }
 
 fn doing(table: Option<&Table<'_>>, arrival: Option<&Arrival>) -> String {

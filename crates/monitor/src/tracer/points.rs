@@ -169,7 +169,7 @@ impl Tracer<'_> {
         // The follower's parts say how the bytes are divided, as far as both came to the same call.
         let parts = self.tasks.get(&tid).and_then(|task| Some(task.call()?.inputs.parts.clone()));
         let inputs =
-            Inputs { bytes: record.inputs.clone(), parts: parts.unwrap_or_default(), before: Vec::new() };
+            Inputs { bytes: record.inputs.clone(), parts: parts.unwrap_or_default(), ..Inputs::default() };
         Arc::new(Arrival::Call(CallArrival {
             registers,
             meaning,
