@@ -7,7 +7,7 @@ followers check as they arrive.
 
 from .syscalls.compile import rows
 from .syscalls.in_process import in_process
-from .syscalls.language import CONTROL, QUERY, TRANSFER, Description
+from .syscalls.language import CONTROL, EACH, QUERY, TRANSFER, Description
 
 MODES = MONITORED, LOCKSTEP, AHEAD = range(3)
 NAMES = ("monitored", "lockstep", "ahead")
@@ -33,7 +33,8 @@ def mode(description: Description, preset: str) -> int:
         return MONITORED
     for effect, categories, chosen in PRESETS[preset]:
         if description.effect == effect and description.category in categories:
-            return chosen
+            # Whoever has agreed makes the call too: only then is a result of one's own a difference.
+            return LOCKSTEP if description.who == EACH else chosen
     return MONITORED
 
 

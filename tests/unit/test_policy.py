@@ -23,6 +23,7 @@ from stretto.syscalls.types import (
     Opaque,
     Out,
     Path,
+    Pointer,
     Strings,
     Type,
     Union,
@@ -69,9 +70,10 @@ def test_balanced_is_never_more_permissive_than_fast() -> None:
     assert all(balanced <= fast for balanced, fast in both)
 
 
-def test_only_plain_calls_of_the_leader_are_handled_inside() -> None:
+def test_only_plain_calls_are_handled_inside() -> None:
     for row, _ in INSIDE:
-        assert (row.who, row.mechanism) == (language.LEADER, "plain"), row.name
+        assert row.mechanism == "plain", row.name
+        assert row.who in (language.LEADER, language.EACH), row.name
         assert row.result in (language.Number, language.TaskId), row.name
         assert not row.flags & (language.STARTS_TASK | language.MAY_SIGNAL), row.name
         assert row.mask is None, row.name
@@ -91,9 +93,17 @@ def test_balanced_lets_nothing_happen_that_others_have_not_agreed_to() -> None:
             assert policy.mode(row, preset) == policy.LOCKSTEP or row.effect == QUERY, row.name
 
 
-def test_effects_are_told_of_the_leaders_calls_only() -> None:
+def test_effects_are_told_of_the_leaders_calls_and_of_close_only() -> None:
     for row in ROWS:
-        assert row.effect == CONTROL or row.who == language.LEADER, row.name
+        assert row.effect == CONTROL or row.who == language.LEADER or row.name == "close", row.name
+
+
+def test_what_every_variant_makes_inside_is_agreed_on_first_and_has_no_memory() -> None:
+    found = [(row, preset) for row, preset in INSIDE if row.who == language.EACH]
+    assert {row.name for row, preset in found if preset == "balanced"} == {"close"}
+    for row, preset in found:
+        assert policy.mode(row, preset) == policy.LOCKSTEP, row.name
+        assert not any(isinstance(kind, Pointer) for _, kind in row.arguments), row.name
 
 
 @pytest.mark.parametrize(
@@ -101,6 +111,8 @@ def test_effects_are_told_of_the_leaders_calls_only() -> None:
     [
         ("read", "lockstep", "ahead"),
         ("write", "lockstep", "ahead"),
+        ("close", "lockstep", "lockstep"),
+        ("dup2", "monitored", "lockstep"),
         ("lseek", "lockstep", "ahead"),
         ("poll", "lockstep", "ahead"),
         ("sendto", "lockstep", "ahead"),
@@ -145,7 +157,9 @@ def test_well_known_calls(name: str, balanced: str, fast: str) -> None:
         ("nanosleep", ""),
         ("ioctl", "that depends on the sub-command"),
         ("ptrace", "nobody executes it"),
-        ("close", "every variant executes it"),
+        ("close", ""),
+        ("dup3", ""),
+        ("munmap", "the monitor takes part in it"),
         ("sched_yield", "every variant executes it at its own pace"),
         ("openat", "the monitor takes part in it"),
         ("sched_getaffinity", "the monitor takes part in it"),

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 use stretto_abi::context::{Context, Frame, Plan};
 use stretto_abi::policy::{Mode, mode};
 use stretto_abi::ring::RingWithBulk;
-use stretto_abi::table::{CallRow, Table};
+use stretto_abi::table::{CallRow, NONE, Table};
 use stretto_semantics::{Lookup, lookup};
 
 use crate::machine_unsafe::{Apart, Local, bytes};
@@ -45,6 +45,17 @@ pub struct Call<'c> {
     pub apart: Apart,
 }
 
+impl Call<'_> {
+    /// What goes to the gate: a call with fewer than six arguments carries the secret in the last register, which the
+    /// kernel ignores.
+    pub fn at_gate(&self, mut args: [u64; 6]) -> [u64; 6] {
+        if self.row.args[5] == NONE {
+            args[5] = self.plan.secret;
+        }
+        args
+    }
+}
+
 /// The arguments of the call in `frame`, in order.
 fn arguments(frame: &Frame) -> [u64; 6] {
     [frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9]
@@ -69,7 +80,8 @@ pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, memory: &Ring
     let call = Call { table, row, mode, nr, args, plan, apart: Apart::new(context) };
     let ring = &memory.ring;
     let seat = Seat { ring, memory, plan };
-    let outcome = if plan.variant == 0 { leader::make(&call, &seat) } else { follower::make(&call, &seat) };
+    let outcome =
+        if plan.variant == 0 { leader::make(&call, &seat) } else { follower::make(&call, &seat, context) };
     match outcome {
         Outcome::Result(result) => {
             let own = &ring.posts[seat.variant()];

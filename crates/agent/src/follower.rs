@@ -2,17 +2,18 @@
 
 use core::sync::atomic::Ordering;
 
-use stretto_abi::context::SIGNAL_POINT;
+use stretto_abi::context::{Context, SIGNAL_POINT};
 use stretto_abi::ring::{AHEAD, BY_MONITOR, Cursor, Head, Phase, THEN_SIGNAL};
+use stretto_abi::table::Who;
 use stretto_semantics::{apply, gather};
 
 use crate::entry::{Call, Outcome};
-use crate::machine_unsafe::Local;
+use crate::machine_unsafe::{Local, gate};
 use crate::sinks_unsafe::{Comparer, outputs};
 use crate::wait::{Seat, low_half};
 
 /// Takes the leader's call over.
-pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
+pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
     let ring = seat.ring;
     let own = seat.variant();
     let epoch = seat.slow(own);
@@ -37,6 +38,9 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
         ring.consume(own, cursor, &head);
         return Outcome::Monitor;
     }
+    if call.row.who == Who::Each && !same_result(call, context, head.result) {
+        return Outcome::Monitor;
+    }
     let outputs = outputs(seat.memory, cursor, &head);
     let mut memory = Local::default();
     let applied = apply(&call.table, &call.row, &call.args, head.result, &mut memory, &call.apart, outputs);
@@ -53,6 +57,14 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
         return Outcome::Point(SIGNAL_POINT, head.result);
     }
     Outcome::Result(head.result)
+}
+
+/// Makes a call that every variant makes. False: it has not given what it gave the leader. The record stays, and the
+/// monitor sees what it gave.
+fn same_result(call: &Call<'_>, context: &Context, leaders: i64) -> bool {
+    let result = gate(call.nr, &call.at_gate(call.args), &call.plan.never);
+    context.result.store(result.cast_unsigned(), Ordering::Relaxed);
+    result == leaders
 }
 
 /// Waits for the leader's next record. `None`: the call is the monitor's.

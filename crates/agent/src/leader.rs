@@ -6,7 +6,6 @@ use core::sync::atomic::Ordering;
 use stretto_abi::context::{OUTPUTS_POINT, SIGNAL_POINT};
 use stretto_abi::policy::Mode;
 use stretto_abi::ring::{AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, Cursor, MAX_VARIANTS, THEN_SIGNAL};
-use stretto_abi::table::NONE;
 use stretto_semantics::{Identity, collect, gather};
 
 use crate::entry::{Call, Outcome};
@@ -54,11 +53,7 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     } else if !nobody_elsewhere(seat, epoch) {
         return Outcome::Monitor;
     }
-    // A call with fewer than six arguments carries the secret in the last register, which the kernel ignores.
-    if call.row.args[5] == NONE {
-        args[5] = call.plan.secret;
-    }
-    let result = gate(call.nr, &args, seat.attention());
+    let result = gate(call.nr, &call.at_gate(args), seat.attention());
     if result == CANCELLED {
         return if lockstep { cancel(seat, cursor, epoch) } else { Outcome::Monitor };
     }

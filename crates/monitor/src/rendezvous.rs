@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use stretto_abi::ring::{Cursor, Head, Phase, Ring};
-use stretto_abi::table::{Mechanism, ResultKind, Who};
+use stretto_abi::table::{CallRow, Mechanism, ResultKind, Who};
 
 use crate::agent::territory;
 use crate::divergence::{self, Kind};
@@ -288,6 +288,23 @@ pub fn strayed(session: &Session, set: &Arc<TaskSet>, variant: usize, leader: Ar
     }
 }
 
+/// Reports a follower whose own call, which every variant makes, has given another result than the leader's.
+pub fn other_result(
+    session: &Session,
+    set: &Arc<TaskSet>,
+    variant: usize,
+    row: CallRow,
+    (leaders, own): (u64, u64),
+) {
+    let mut meeting = lock(&set.meeting);
+    let shown = session.active().map(|other| if other == variant { own } else { leaders }).collect();
+    let goes_on = react(session, set, &meeting, Kind::Result(row, shown), vec![variant]);
+    meeting.arrivals[variant] = None;
+    if goes_on {
+        conclude(session, set, &mut meeting);
+    }
+}
+
 /// Everybody has come to the same: what happens now.
 fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: &Arrival) {
     let call = match leader {
@@ -368,7 +385,7 @@ fn conclude_results(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting
 }
 
 /// Task ids and what a signal frame restores are each variant's own; failure is not.
-fn agreed(row: &stretto_abi::table::CallRow, leader: u64, other: u64) -> bool {
+fn agreed(row: &CallRow, leader: u64, other: u64) -> bool {
     match (row.result, row.mechanism) {
         (_, Mechanism::Sigreturn) => true,
         (ResultKind::Pid, _) => failed(leader) == failed(other),

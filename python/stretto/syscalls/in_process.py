@@ -5,7 +5,6 @@ from .types import Array, BytesType, Integer, Named, Plain, Pointer, String, Str
 
 _NOT_THE_LEADERS = {
     REFUSED: "nobody executes it",
-    EACH: "every variant executes it",
     LOCAL: "every variant executes it at its own pace",
 }
 
@@ -24,6 +23,8 @@ def _kind(description: Description) -> str:
         return "the monitor takes part in it"
     if description.flags & STARTS_TASK:
         return "it starts a task"
+    if description.who == EACH and any(isinstance(kind, Pointer) for _, kind in description.arguments):
+        return "every variant executes it, and the kernel would read from memory that was not compared"
     if description.result not in (Number, TaskId):
         return f"its result is no plain number: {description.result.name}"
     return ""

@@ -108,9 +108,7 @@ impl Image {
         let length = bytes.len().next_multiple_of(4096);
         bytes.resize(length, 0);
         let mut allowed = own();
-        if variant == 0 {
-            allowed.extend_from_slice(rules);
-        }
+        allowed.extend(rules.iter().filter(|rule| variant == 0 || rule.each).cloned());
         let gate = Gate { after: base + blob::GATE_AFTER, secret };
         Ok(Self {
             file: sealed(c"stretto-agent", &bytes)?,

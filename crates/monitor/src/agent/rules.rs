@@ -1,7 +1,7 @@
 //! What the filter lets pass at the gate, from the descriptions and the policy.
 
 use stretto_abi::policy::{Mode, mode};
-use stretto_abi::table::{CallRow, Expr, NONE, Table};
+use stretto_abi::table::{CallRow, Expr, NONE, Table, Who};
 
 /// One number, and what its arguments have to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub struct Rule {
     pub nr: u32,
     /// The last argument register must hold the variant's secret: the kernel ignores it.
     pub secret: bool,
+    /// Every variant makes the call, not only the leader.
+    pub each: bool,
     /// Any of these must hold; each is a list of (argument, value of its low half). One empty list: always.
     pub any: Vec<Vec<(u8, u32)>>,
 }
@@ -23,21 +25,21 @@ const FUTEX_WAKE: u32 = 1;
 #[must_use]
 pub fn own() -> Vec<Rule> {
     vec![
-        Rule { nr: FUTEX, secret: true, any: vec![vec![(1, FUTEX_WAKE)]] },
-        Rule { nr: FUTEX_WAITV, secret: true, any: vec![Vec::new()] },
-        Rule { nr: SCHED_YIELD, secret: true, any: vec![Vec::new()] },
-        Rule { nr: RESTART_SYSCALL, secret: false, any: vec![Vec::new()] },
+        Rule { nr: FUTEX, secret: true, each: true, any: vec![vec![(1, FUTEX_WAKE)]] },
+        Rule { nr: FUTEX_WAITV, secret: true, each: true, any: vec![Vec::new()] },
+        Rule { nr: SCHED_YIELD, secret: true, each: true, any: vec![Vec::new()] },
+        Rule { nr: RESTART_SYSCALL, secret: false, each: true, any: vec![Vec::new()] },
     ]
 }
 
-/// The rules for the leader's calls, and the policy without what no filter can say: such rows are monitored.
+/// The rules for the program's calls, and the policy without what no filter can say: such rows are monitored.
 #[must_use]
 pub fn rules(table: &Table<'_>, policy: &[u8]) -> (Vec<Rule>, Vec<u8>) {
     let mut allowed = vec![0; table.rows() as usize];
     let mut rules = Vec::new();
     for nr in 0..table.numbers() {
         let Some(row) = table.by_number(u64::from(nr)) else { continue };
-        let mut rule = Rule { nr, secret: row.args[5] == NONE, any: Vec::new() };
+        let mut rule = Rule { nr, secret: row.args[5] == NONE, each: row.who == Who::Each, any: Vec::new() };
         collect(table, policy, &row, &[], &mut rule, &mut allowed);
         if !rule.any.is_empty() && !own().iter().any(|own| own.nr == nr) {
             rules.push(rule);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stretto_abi::context::OUTPUTS_POINT;
 use stretto_abi::ring::{BY_MONITOR, THEN_SIGNAL};
-use stretto_abi::table::{CallRow, Mechanism};
+use stretto_abi::table::{CallRow, Mechanism, Who};
 use stretto_patcher::TRACED;
 use stretto_semantics::{self as semantics, ApplyError, Lookup};
 use stretto_tracee::{Error, Registers, Remote, Stopped, arguments, set_arguments};
@@ -111,6 +111,12 @@ impl Tracer<'_> {
             // The leader has come here with it too.
             ring.consume(variant, cursor, &head);
             rendezvous::recheck(self.session, &set);
+            return Ok(());
+        }
+        if row.who == Who::Each {
+            // Its agent has made the call too, and got something else.
+            let results = (head.result.cast_unsigned(), self.agent_result(tid).cast_unsigned());
+            rendezvous::other_result(self.session, &set, variant, row, results);
             return Ok(());
         }
         let args = call.args();
