@@ -56,6 +56,15 @@ def test_followers_make_no_calls_of_the_policy(call: str, attack: Attempt) -> No
     stopped(attack("gate", "follower", call, "right"))
 
 
+@pytest.mark.parametrize("variants", [2, 3])
+@pytest.mark.parametrize("who", ["leader", "follower"])
+def test_a_descriptor_that_one_variant_has_closed_unseen(who: str, variants: int, attack: Attempt) -> None:
+    """Every variant closes its own; that not all could is noticed where it is closed again."""
+    result = attack("gate", who, "close", "right", variants=variants)
+    stopped(result)
+    assert "gave variant" in result.stderr, str(result)
+
+
 def test_what_the_policy_lets_pass(attack: Attempt) -> None:
     """A limit, not a mistake: who controls the leader and knows its secret makes the calls there that the
     policy has in process, unseen by the followers. Such a call may query, and transfer bytes to what is open

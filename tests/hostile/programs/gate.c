@@ -4,6 +4,8 @@
 
 static char *const arguments[] = {"/bin/touch", "owned", NULL};
 
+enum { SPARE = 7 };
+
 static void own(void) {
     close(open("owned", O_CREAT | O_WRONLY, 0600));
 }
@@ -43,6 +45,8 @@ static void attack(const char *call, long secret) {
         result = at_gate(SYS_getpid, 0, 0, 0, 0, 0, secret);
     else if (strcmp(call, "write") == 0)
         result = at_gate(SYS_write, STDOUT_FILENO, (long)"at the gate\n", 12, 0, 0, secret);
+    else if (strcmp(call, "close") == 0) /* what another variant still has */
+        result = at_gate(SYS_close, SPARE, 0, 0, 0, 0, secret) - 1;
     else if (strcmp(call, "read-into-plan") == 0)
         result = at_gate(SYS_read, STDIN_FILENO, (long)context()->plan, 8, 0, 0, secret);
     else
@@ -54,6 +58,7 @@ static void attack(const char *call, long secret) {
 int main(int count, char **arguments_) {
     if (count != 4)
         return 95;
+    dup2(STDIN_FILENO, SPARE);
     warm_up();
     long secret = (long)plan()->secret;
     if (strcmp(arguments_[3], "wrong") == 0)
@@ -64,6 +69,7 @@ int main(int count, char **arguments_) {
         attack(arguments_[2], secret);
     for (int i = 0; i < 10; i++)
         hot(SYS_getppid, 0, 0, 0);
+    hot(SYS_close, SPARE, 0, 0);
     say("after\n");
     return 0;
 }

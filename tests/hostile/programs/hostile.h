@@ -120,7 +120,7 @@ struct post {
     uint32_t agreed, done;
     uint64_t at;
     uint32_t before, sleeping, looks, reserved;
-    uint64_t calls;
+    uint64_t calls, bulk;
 };
 
 static inline volatile struct post *post(void) {
