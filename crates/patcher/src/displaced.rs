@@ -76,6 +76,17 @@ impl Window {
         constrained
     }
 
+    /// Offsets behind the site, in the jump, where an instruction begins, or may: the displaced ones, and what follows
+    /// the end of the flow.
+    pub fn heads(&self) -> Vec<usize> {
+        let mut heads: Vec<usize> = self.displaced.iter().map(|displaced| displaced.offset).collect();
+        let end = self.displaced.last().map_or(SYSCALL, |last| last.offset + last.bytes.len());
+        if self.ends_flow && end < JUMP {
+            heads.push(end);
+        }
+        heads
+    }
+
     /// If `displaced` is a branch to an instruction that has a copy, the index of that.
     pub fn inner_target(&self, address: u64, displaced: &Displaced) -> Option<usize> {
         let target = displaced.kind.branch_target()?;

@@ -17,6 +17,8 @@
 //!   what it sees to be so, but it must be given the program's bytes, not those of a patch.
 //! - The call must be one that returns. What follows exit(2) or rt_sigreturn(2) need not be an instruction,
 //!   so that it is not certain where the next ones begin.
+//! - Where other threads may execute the code, it is written in [`Steps`], and after each of them every processor
+//!   that may execute it is made to forget what it has fetched.
 //! - Some of the trapping opcodes are I/O instructions, which trap only if the process has no I/O permissions
 //!   (ioperm(2), iopl(2)).
 //! - A window must not reach into a restartable sequence (rseq(2)), nor into memory that others see.
@@ -28,11 +30,13 @@ mod placement;
 mod refusal;
 mod relocate;
 mod site;
+mod steps;
 mod stub;
 
 pub use patch::Patch;
 pub use refusal::Refusal;
 pub use site::{Site, site};
+pub use steps::{Steps, Write};
 pub use stub::{DONE, TRACED};
 
 /// How many bytes from the site on [`site`] looks at at most: the last displaced instruction begins at offset

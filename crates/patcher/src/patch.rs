@@ -14,12 +14,27 @@ pub struct Patch {
     stub_bytes: Vec<u8>,
     native: Vec<(u64, u64)>,
     copies: Vec<(u64, u64)>,
+    heads: Vec<usize>,
+}
+
+/// The bytes of one place in the program: as they are, and as a patch makes them.
+#[derive(Clone, Debug)]
+pub(crate) struct Bytes {
+    pub original: Vec<u8>,
+    pub window: Vec<u8>,
+    /// Offsets in them at which displaced instructions begin, and what follows the end of the flow.
+    pub heads: Vec<usize>,
 }
 
 impl Patch {
-    pub(crate) fn new(address: u64, original: Vec<u8>, window: Vec<u8>, stub: u64, text: Stub) -> Self {
+    pub(crate) fn new(address: u64, bytes: Bytes, stub: u64, text: Stub) -> Self {
+        let Bytes { original, window, heads } = bytes;
         let Stub { bytes: stub_bytes, native, copies } = text;
-        Self { address, original, window, stub, stub_bytes, native, copies }
+        Self { address, original, window, stub, stub_bytes, native, copies, heads }
+    }
+
+    pub(crate) fn heads(&self) -> &[usize] {
+        &self.heads
     }
 
     /// Address of the `syscall` instruction, where the window begins.

@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use crate::displaced::Window;
+use crate::patch::Bytes;
 use crate::placement::Condition;
 use crate::relocate::distance;
 use crate::stub;
@@ -106,7 +107,8 @@ impl Site {
         window.extend(distance(self.jump_end(), stub).ok_or(wrong)?);
         window.resize(self.length(), 0xcc);
         let stub_text = stub::build(self.address, &self.window, stub)?;
-        Ok(Patch::new(self.address, self.original.clone(), window, stub, stub_text))
+        let bytes = Bytes { original: self.original.clone(), window, heads: self.window.heads() };
+        Ok(Patch::new(self.address, bytes, stub, stub_text))
     }
 
     /// Displacement of the jump to `stub`.
