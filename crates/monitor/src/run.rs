@@ -251,6 +251,7 @@ fn conclude(session: &Session) -> Report {
         "processes": session.statistics.processes.load(Ordering::Relaxed),
         "in_process": session.statistics.in_process.load(Ordering::Relaxed),
         "patched": session.statistics.patched.load(Ordering::Relaxed),
+        "restored": session.statistics.restored.load(Ordering::Relaxed),
         "refused_sites": &*lock(&session.refused_sites),
         "seconds": session.events.time(),
         "phases": phases,

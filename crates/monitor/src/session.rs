@@ -27,6 +27,8 @@ pub struct Statistics {
     pub in_process: AtomicU64,
     /// Sites that have been patched in the leader.
     pub patched: AtomicU64,
+    /// Patches that have been taken back in the leader.
+    pub restored: AtomicU64,
 }
 
 /// How the root process ended.

@@ -37,6 +37,16 @@ impl SignalInfo {
         self.word(8)
     }
 
+    /// Whether the processor or the kernel raised it because of what the thread just did (sigaction(2), si_code).
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        self.code() > 0
+            && matches!(
+                self.signal(),
+                libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP | libc::SIGSYS
+            )
+    }
+
     /// `si_pid` of a signal that a process sent.
     #[must_use]
     pub fn sender(&self) -> i32 {

@@ -45,7 +45,13 @@ impl RemoteCalls {
         self.tid
     }
 
-    /// Moves the `syscall` instruction that is used (its page has been moved).
+    /// The thread, between two calls.
+    #[must_use]
+    pub fn stopped(&self) -> Option<&Stopped> {
+        self.stopped.as_ref()
+    }
+
+    /// Moves the `syscall` instruction that is used (its page has been moved, or is about to change).
     pub fn move_instruction(&mut self, after: u64) {
         self.base.rip = after;
     }
@@ -79,19 +85,24 @@ impl RemoteCalls {
         Ok(result as i64)
     }
 
-    /// Stands at the entry of the original call again, as if nothing had happened.
+    /// Stands at the entry of the original call again, as if nothing had happened. It is entered by the `syscall`
+    /// instruction that the series uses, whatever `registers` say.
     ///
     /// # Errors
     /// [`Error::Gone`] if the tracee died.
     pub fn back_to_entry(&mut self, registers: &Registers) -> Result<(), Error> {
         let stopped = self.stopped.take().ok_or(Error::Gone)?;
-        let mut again = *registers;
+        let mut again = Registers { rip: self.base.rip, ..*registers };
         again.rip -= 2;
         again.rax = registers.orig_rax;
         again.orig_rax = u64::MAX;
         stopped.set_registers(&again)?;
         stopped.resume(Resume::Continue, 0)?;
-        self.stopped = Some(self.until(Stop::Entry)?);
+        let stopped = self.until(Stop::Entry)?;
+        if self.base.rip != registers.rip {
+            stopped.set_registers(&Registers { rip: registers.rip, ..stopped.registers()? })?;
+        }
+        self.stopped = Some(stopped);
         Ok(())
     }
 
@@ -110,6 +121,10 @@ impl RemoteCalls {
                 Event::Stopped(stop) if stop == wanted => return Ok(stopped),
                 Event::Stopped(Stop::Signal(_)) => {
                     if let Ok(info) = stopped.signal_info() {
+                        if info.is_fault() {
+                            // It would come again and again: the instruction is not there any more.
+                            return Err(Error::Unexpected("a fault in a call of the monitor's"));
+                        }
                         self.held.push(info);
                     }
                     let how = if wanted == Stop::Exit { Resume::ToExit } else { Resume::Continue };

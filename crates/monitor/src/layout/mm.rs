@@ -89,7 +89,7 @@ const ARENA_SIZE: u64 = 0x0400_0000_0000;
 const LOWEST: u64 = 0x1000_0000_0000;
 
 /// Room for a heap that lies apart from the leader's; a larger one can't be followed.
-const HEAP: u64 = 256 << 30;
+pub const HEAP: u64 = 256 << 30;
 
 /// Rounds up to whole pages.
 #[must_use]

@@ -153,13 +153,7 @@ impl<'s> Tracer<'s> {
         if fits && Remote::new(tid).write(contexts.common() + REGIONS_AT, &bytes) == bytes.len() {
             return Ok(());
         }
-        self.do_without_agent(tid)
-    }
-
-    /// The program takes the agent's register for itself, or decides itself which calls may be made: from now on all
-    /// its calls are the monitor's.
-    pub(super) fn do_without_agent(&mut self, tid: i32) -> Result<(), Error> {
-        self.unpatch(tid, 0, u64::MAX)?;
+        self.restore_at_once(tid, 0..u64::MAX)?;
         self.task(tid)?.mm.borrow_mut().contexts = None;
         Ok(())
     }

@@ -10,6 +10,7 @@ use stretto_tracee::{Error, Remote, Resume, Stopped, arguments};
 
 use super::Tracer;
 use super::leader::restarts;
+use super::rewrite::At;
 use super::task::{Held, State};
 use crate::agent::territory::is_about_a_range;
 use crate::gather::Collector;
@@ -66,10 +67,11 @@ impl Tracer<'_> {
                     stopped = self.equip(stopped, &registers)?;
                 }
                 if self.session.agents.is_some() && is_about_a_range(&self.table, &row) {
-                    self.unpatch_for(tid, &row, &args)?;
+                    stopped = self.restore_for(stopped, &registers, &row, &args)?;
                 }
                 if matches!(row.mechanism, Mechanism::SetGs | Mechanism::Filters) {
-                    self.do_without_agent(tid)?;
+                    stopped = self.restore(stopped, At::Entry(&registers), 0..u64::MAX)?;
+                    self.task(tid)?.mm.borrow_mut().contexts = None;
                 }
                 if row.mechanism == Mechanism::Filters {
                     self.task(tid)?.filtered = true;

@@ -14,6 +14,7 @@ mod leader;
 mod mapping;
 mod patch;
 mod points;
+mod rewrite;
 mod signal;
 mod task;
 mod turns;

@@ -1,20 +1,19 @@
-//! Patching the `syscall` instructions that are reached often, and finding the way for threads that come to a patch.
+//! Patching the `syscall` instructions that are reached often.
 
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 use stretto_abi::policy::{Mode, mode};
 use stretto_abi::table::CallRow;
-use stretto_patcher::{LOOK_AHEAD, Site, TRACED, site};
+use stretto_patcher::{LOOK_AHEAD, Patch, Site, TRACED, site};
 use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 
 use super::Tracer;
+use super::rewrite::At;
 use crate::layout::maps::{self, Mapping};
 use crate::layout::patches::CHUNK;
 use crate::text;
 
-/// MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE and its registration, include/uapi/linux/membarrier.h.
-const SYNC_CORE: u64 = 1 << 5;
-const REGISTER_SYNC_CORE: u64 = 1 << 6;
 /// Attempts at finding room for stubs near a site.
 const ATTEMPTS: usize = 64;
 
@@ -45,8 +44,22 @@ impl Tracer<'_> {
             return Ok(stopped);
         }
         if mm.patches.at_stub(registers.rip).is_none() {
-            let visits = mm.patches.visit(registers.rip - 2);
+            let address = registers.rip - 2;
+            if let Some(patch) = mm.patches.at_site(address) {
+                if still_there(tid, &patch) {
+                    // It came here before another thread's call had the site patched.
+                    drop(mm);
+                    *registers = through(registers, &patch);
+                    stopped.set_registers(registers)?;
+                    return Ok(stopped);
+                }
+                mm.patches.remove(address);
+            }
+            let visits = mm.patches.visit(address);
             drop(mm);
+            if self.is_changing(tid, address) {
+                return Ok(stopped);
+            }
             // Followers first: a leader that is patched alone would find nobody in the ring.
             let first = self.variant != 0 || self.session.config.variants == 1;
             let wanted = agents.patch_after + u32::from(!first);
@@ -86,42 +99,61 @@ impl Tracer<'_> {
                 return Ok(stopped);
             }
         };
-        let (stopped, place) = self.place_stub(stopped, registers, &site)?;
-        let patch = match place.ok_or("there is no room for a stub near it".to_owned()) {
-            Ok(place) => site.patch(place).map_err(|refusal| refusal.to_string()),
-            Err(why) => Err(why),
-        };
-        match patch {
-            Ok(patch) => {
-                let stub = text::write(&stopped, patch.stub(), patch.stub_bytes());
-                // The call that the thread is in returns to its stub.
-                let through = Registers { rip: patch.stub() + TRACED + 2, ..*registers };
-                let (stopped, written) =
-                    self.write_text(stopped, registers, &through, address, patch.window())?;
-                if !stub || !written {
-                    *registers = stopped.registers()?;
-                    self.refuse(tid, address, "its memory can't be written".to_owned())?;
-                    return Ok(stopped);
-                }
-                *registers = through;
-                stopped.set_registers(registers)?;
-                let task = self.task(tid)?;
-                task.mm.borrow_mut().patches.add(patch);
-                if self.variant == 0 {
-                    self.session.statistics.patched.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                }
-                Ok(stopped)
-            }
+        let (stopped, patch) = self.make_patch(stopped, registers, &site)?;
+        let patch = match patch {
+            Ok(patch) => patch,
             Err(why) => {
                 self.refuse(tid, address, why)?;
-                Ok(stopped)
+                return Ok(stopped);
             }
+        };
+        // The call that the thread is in returns to its stub.
+        let through = through(registers, &patch);
+        let (stopped, written) = self.write_steps(
+            stopped,
+            At::Entry(registers),
+            through.rip,
+            std::slice::from_ref(&patch.steps_in()),
+        )?;
+        if !written {
+            text::write(&stopped, address, patch.original());
+            self.refuse(tid, address, "its memory can't be written".to_owned())?;
+            return Ok(stopped);
         }
+        *registers = through;
+        stopped.set_registers(registers)?;
+        self.task(tid)?.mm.borrow_mut().patches.add(patch);
+        if self.leads() {
+            self.session.statistics.patched.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(stopped)
     }
 
-    fn refuse(&mut self, tid: i32, site: u64, why: String) -> Result<(), Error> {
+    /// A patch of the site whose stub is there: that which it had before, or a new one.
+    fn make_patch(
+        &mut self,
+        stopped: Stopped,
+        registers: &Registers,
+        site: &Site,
+    ) -> Result<(Stopped, Result<Rc<Patch>, String>), Error> {
+        if let Some(former) = self.task(stopped.tid())?.mm.borrow().patches.former(site) {
+            return Ok((stopped, Ok(former)));
+        }
+        let (stopped, place) = self.place_stub(stopped, registers, site)?;
+        let Some(place) = place else {
+            return Ok((stopped, Err("there is no room for a stub near it".to_owned())));
+        };
+        let patch = site.patch(place).map_err(|refusal| refusal.to_string()).and_then(|patch| {
+            let written = text::write(&stopped, patch.stub(), patch.stub_bytes());
+            if written { Ok(Rc::new(patch)) } else { Err("its stub can't be written".to_owned()) }
+        });
+        Ok((stopped, patch))
+    }
+
+    /// Notes that a site stays as it is, and counts it in the leader.
+    pub(super) fn refuse(&mut self, tid: i32, site: u64, why: String) -> Result<(), Error> {
         let leads = self.leads();
-        let news = self.task(tid)?.mm.borrow_mut().patches.refuse(site, why.clone());
+        let news = self.task(tid)?.mm.borrow_mut().patches.refuse(site);
         if leads && news {
             *crate::lock(&self.session.refused_sites).entry(why).or_default() += 1;
         }
@@ -141,10 +173,20 @@ impl Tracer<'_> {
         if permissions.contains('s') {
             return Err("its memory is shared with others".to_owned());
         }
+        if !permissions.contains('x') {
+            return Err("its memory is not executable any more".to_owned());
+        }
         let length = LOOK_AHEAD.min(usize::try_from(end - address).unwrap_or(LOOK_AHEAD));
         let mut code = [0; LOOK_AHEAD];
         let got = Remote::new(tid).read(address, &mut code[..length]);
-        site(address, &code[..got]).map_err(|refusal| refusal.to_string())
+        let task = self.tasks.get(&tid).ok_or("its thread is gone")?;
+        let patches = &task.mm.borrow().patches;
+        patches.hide(address, &mut code[..got]);
+        let site = site(address, &code[..got]).map_err(|refusal| refusal.to_string())?;
+        if !patches.within(address..address + site.length() as u64).is_empty() {
+            return Err("another patch is too close".to_owned());
+        }
+        Ok(site)
     }
 
     /// A place for a stub; maps memory if there is none.
@@ -155,8 +197,13 @@ impl Tracer<'_> {
         site: &Site,
     ) -> Result<(Stopped, Option<u64>), Error> {
         let tid = stopped.tid();
-        let place = self.task(tid)?.mm.borrow().patches.place(site);
-        if place.is_some() {
+        let mm = Rc::clone(&self.task(tid)?.mm);
+        let mut place = mm.borrow().patches.place(site);
+        if place.is_none() && self.is_alone(tid) {
+            mm.borrow_mut().patches.free_stubs(registers.rip);
+            place = mm.borrow().patches.place(site);
+        }
+        if place.is_some() || !mm.borrow().patches.may_grow() {
             return Ok((stopped, place));
         }
         let mut calls = RemoteCalls::at_entry(stopped, registers);
@@ -173,83 +220,21 @@ impl Tracer<'_> {
         calls.back_to_entry(registers)?;
         self.defer_held(tid, &mut calls)?;
         let stopped = calls.finish()?;
-        let task = self.task(tid)?;
-        let mut mm = task.mm.borrow_mut();
+        let patches = &mut mm.borrow_mut().patches;
         if let Some(chunk) = found {
-            mm.patches.add_chunk(chunk);
+            patches.add_chunk(chunk);
         }
-        let place = mm.patches.place(site);
-        drop(mm);
-        Ok((stopped, place))
+        Ok((stopped, patches.place(site)))
     }
+}
 
-    /// Writes program text that other threads may be executing, at the entry of a call. False: it can't be written.
-    ///
-    /// With one thread nobody executes it. With several, the first byte becomes a breakpoint, then the others are
-    /// written, then the first, and after each step every processor that runs the process forgets what it has fetched
-    /// (membarrier(2), SYNC_CORE). A thread that comes by meanwhile traps, and is sent where it belongs when the patch
-    /// is known. The monitor's own calls meanwhile are made in the stub, and there the call is entered again (`through`).
-    /// The kernel patches its own text like this (arch/x86/kernel/alternative.c).
-    fn write_text(
-        &mut self,
-        stopped: Stopped,
-        registers: &Registers,
-        through: &Registers,
-        address: u64,
-        bytes: &[u8],
-    ) -> Result<(Stopped, bool), Error> {
-        let tid = stopped.tid();
-        let mm = Rc::clone(&self.task(tid)?.mm);
-        let alone = self.tasks.values().filter(|task| Rc::ptr_eq(&task.mm, &mm)).count() == 1;
-        let (Some((first, rest)), false) = (bytes.split_first(), alone) else {
-            let written = text::write(&stopped, address, bytes);
-            return Ok((stopped, written));
-        };
-        let steps = [(address, &[0xcc][..]), (address + 1, rest), (address, std::slice::from_ref(first))];
-        let mut calls = RemoteCalls::at_entry(stopped, registers);
-        calls.call(libc::SYS_membarrier, [REGISTER_SYNC_CORE, 0, 0, 0, 0, 0])?;
-        calls.move_instruction(through.rip);
-        let mut written = true;
-        for (place, bytes) in steps {
-            written = written && text::write_through(tid, place, bytes);
-            calls.call(libc::SYS_membarrier, [SYNC_CORE, 0, 0, 0, 0, 0])?;
-        }
-        calls.back_to_entry(through)?;
-        self.defer_held(tid, &mut calls)?;
-        Ok((calls.finish()?, written))
-    }
+/// The registers of a thread that stands at the entry of a call of the site, as if it had come through the stub.
+fn through(registers: &Registers, patch: &Patch) -> Registers {
+    Registers { rip: patch.stub() + TRACED + 2, ..*registers }
+}
 
-    /// Restores the program's text in `address..address + length`, which a call is about to change or remove.
-    pub(super) fn unpatch(&mut self, tid: i32, address: u64, length: u64) -> Result<(), Error> {
-        let task = self.task(tid)?;
-        let mut mm = task.mm.borrow_mut();
-        if mm.patches.count() == 0 {
-            return Ok(());
-        }
-        for patch in mm.patches.within(address..address.saturating_add(length)) {
-            let _ = text::write_through(tid, patch.address(), patch.original());
-            mm.patches.remove(patch.address());
-        }
-        Ok(())
-    }
-
-    /// Where the program would be if its site had not been patched.
-    pub(super) fn program_address(&self, tid: i32, rip: u64) -> Option<u64> {
-        self.tasks.get(&tid)?.mm.borrow().patches.at_stub(rip)?.program_address(rip)
-    }
-
-    /// A thread has trapped at `address`: if that is a place that a patch has covered, where it goes on.
-    pub(super) fn displaced(&mut self, tid: i32, address: u64) -> Result<Option<u64>, Error> {
-        let task = self.task(tid)?;
-        let Some(patch) = task.mm.borrow().patches.at_window(address) else { return Ok(None) };
-        if address == patch.address() {
-            // It came by while the patch was being written.
-            return Ok(Some(patch.stub()));
-        }
-        if let Some(copy) = patch.copy_of(address) {
-            return Ok(Some(copy));
-        }
-        self.unpatch(tid, patch.address(), 1)?;
-        Ok(Some(address))
-    }
+/// Whether the bytes of a patch stand in the program.
+pub(super) fn still_there(tid: i32, patch: &Patch) -> bool {
+    let mut bytes = vec![0; patch.window().len()];
+    Remote::new(tid).read(patch.address(), &mut bytes) == bytes.len() && bytes == patch.window()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stretto_abi::context::OUTPUTS_POINT;
 use stretto_abi::ring::{BY_MONITOR, THEN_SIGNAL};
-use stretto_abi::table::{CallRow, Mechanism, Who};
+use stretto_abi::table::Who;
 use stretto_patcher::TRACED;
 use stretto_semantics::{self as semantics, ApplyError, Lookup};
 use stretto_tracee::{Error, Registers, Remote, Stopped, arguments, set_arguments};
@@ -69,21 +69,6 @@ impl Tracer<'_> {
         }
         registers.orig_rax = record.head.nr.into();
         Some((self.agent_result(tid), record.head.nr))
-    }
-
-    /// Restores program text that a call is about to remove or change.
-    pub(super) fn unpatch_for(&mut self, tid: i32, row: &CallRow, args: &[u64; 6]) -> Result<(), Error> {
-        let [first, second, third, fourth, fifth, _] = *args;
-        match row.mechanism {
-            Mechanism::Mmap if fourth & libc::MAP_FIXED as u64 == 0 => Ok(()),
-            Mechanism::Mremap if fourth & libc::MREMAP_FIXED as u64 != 0 => {
-                self.unpatch(tid, fifth, third)?;
-                self.unpatch(tid, first, second)
-            }
-            Mechanism::Brk => Ok(()),
-            // mprotect, madvise, munmap and the like: an address and a length.
-            _ => self.unpatch(tid, first, second),
-        }
     }
 
     /// Follower: the leader has gone ahead with calls that this variant has not looked at before it came here. The

@@ -29,15 +29,6 @@ const TICK_MISSED: Duration = Duration::from_secs(2);
 
 const RT_SIGSUSPEND: u64 = libc::SYS_rt_sigsuspend as u64;
 
-/// Whether the processor or the kernel raised it because of what the thread just did (sigaction(2), si_code).
-fn is_fault(info: &SignalInfo) -> bool {
-    info.code() > 0
-        && matches!(
-            info.signal(),
-            libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP | libc::SIGSYS
-        )
-}
-
 /// The length of the time-stamp instruction at `rip`, if there is one: rdtsc (0f 31) or rdtscp (0f 01 f9).
 fn timestamp_instruction(tid: i32, rip: u64) -> Option<u64> {
     let mut code = [0; 3];
@@ -81,8 +72,9 @@ impl Tracer<'_> {
             oldest = true;
         }
         let signal = info.signal();
-        if is_fault(&info) {
-            return match self.way_out(&stopped, &info)? {
+        if info.is_fault() {
+            let (stopped, way_out) = self.way_out(stopped, &info)?;
+            return match way_out {
                 Some(registers) => {
                     stopped.set_registers(&registers)?;
                     self.resume(stopped, Resume::Continue, 0)
@@ -435,21 +427,27 @@ impl Tracer<'_> {
 
     /// Where a thread goes on whose fault has nothing to do with the program: it came to a place that a patch has
     /// covered, or its agent was given a bad address.
-    fn way_out(&mut self, stopped: &Stopped, info: &SignalInfo) -> Result<Option<Registers>, Error> {
-        let tid = stopped.tid();
+    fn way_out(
+        &mut self,
+        stopped: Stopped,
+        info: &SignalInfo,
+    ) -> Result<(Stopped, Option<Registers>), Error> {
         if self.session.agents.is_none() {
-            return Ok(None);
+            return Ok((stopped, None));
         }
         let registers = stopped.registers()?;
         let fixup = self.in_agent(registers.rip).and_then(blob::fixup);
         if let (Some(offset), Some(image)) = (fixup, self.image()) {
-            return Ok(Some(Registers { rip: image.base + offset, ..registers }));
+            return Ok((stopped, Some(Registers { rip: image.base + offset, ..registers })));
+        }
+        // What patches put there raises #BP or #GP.
+        if info.code() != libc::SI_KERNEL {
+            return Ok((stopped, None));
         }
         // Behind a breakpoint the processor is one byte further.
-        let trap = info.signal() == libc::SIGTRAP && info.code() == libc::SI_KERNEL;
-        let address = registers.rip - u64::from(trap);
-        let rip = self.displaced(tid, address)?;
-        Ok(rip.map(|rip| Registers { rip, ..registers }))
+        let address = registers.rip.wrapping_sub(u64::from(info.signal() == libc::SIGTRAP));
+        let (stopped, rip) = self.displaced(stopped, &registers, address)?;
+        Ok((stopped, rip.map(|rip| Registers { rip, orig_rax: u64::MAX, ..registers })))
     }
 
     /// Before a signal is delivered: a thread in a stub is shown where the program is.

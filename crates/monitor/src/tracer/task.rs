@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -99,6 +100,10 @@ pub struct Task {
     pub filtered: bool,
     /// Its gs base is still its parent's.
     pub new_context: bool,
+    /// Memory that the call it is in changes: no text is patched there.
+    pub changing: Vec<Range<u64>>,
+    /// Where it has trapped at text that had just been restored, and how often text had been restored by then.
+    pub retried: Option<(u64, u64)>,
     /// The ring that is mapped for it.
     pub ring: Option<Arc<RingMemory>>,
 }
@@ -127,6 +132,8 @@ impl Task {
             context: 0,
             new_context: false,
             filtered: false,
+            changing: Vec::new(),
+            retried: None,
             ring: None,
         }
     }

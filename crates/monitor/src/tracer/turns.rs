@@ -106,9 +106,11 @@ impl Tracer<'_> {
     /// Lets a thread run its own code, when it is its turn.
     pub(super) fn go_on(&mut self, stopped: Stopped, signal: i32) -> Result<(), Error> {
         let tid = stopped.tid();
-        let Some(set) = self.tasks.get(&tid).map(|task| &task.set) else {
+        let Some(task) = self.tasks.get_mut(&tid) else {
             return self.resume(stopped, Resume::Continue, signal);
         };
+        task.changing.clear();
+        let set = &task.set;
         let (process, set) = (set.process, set.id);
         let Some(turns) = self.turns.get_mut(&process) else {
             return self.resume(stopped, Resume::Continue, signal);

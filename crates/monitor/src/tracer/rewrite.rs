@@ -1,0 +1,199 @@
+//! Writing program text that other threads may be executing, taking patches back, and finding the way for threads that
+//! come to a patch meanwhile.
+//!
+//! Patches are written and taken back in steps (`stretto-patcher`), and after each step every processor that runs the
+//! process forgets what it has fetched (membarrier(2), SYNC_CORE). A thread that comes by meanwhile traps. It is looked
+//! at when the writing is done, and sent where it belongs then.
+
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use stretto_abi::table::{CallRow, Mechanism};
+use stretto_patcher::{Patch, Steps, TRACED};
+use stretto_tracee::{Error, Registers, RemoteCalls, Stopped};
+
+use super::Tracer;
+use super::patch::still_there;
+use crate::layout::mm::{HEAP, page_up};
+use crate::text;
+
+/// MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE and its registration, include/uapi/linux/membarrier.h.
+const SYNC_CORE: u64 = 1 << 5;
+const REGISTER_SYNC_CORE: u64 = 1 << 6;
+
+/// Where the thread stands that has to make calls for the monitor, with these registers.
+#[derive(Clone, Copy)]
+pub(super) enum At<'r> {
+    /// At the entry of a call, which is entered again.
+    Entry(&'r Registers),
+    /// In the program's code.
+    Code(&'r Registers),
+}
+
+impl Tracer<'_> {
+    /// Whether no other thread lives in the memory of `tid`.
+    pub(super) fn is_alone(&self, tid: i32) -> bool {
+        let Some(own) = self.tasks.get(&tid) else { return false };
+        self.tasks.values().filter(|task| Rc::ptr_eq(&task.mm, &own.mm)).count() == 1
+    }
+
+    /// Writes program text in steps. `instruction` is the address behind a `syscall` that is not in that text. False: it
+    /// can't be written.
+    pub(super) fn write_steps(
+        &mut self,
+        stopped: Stopped,
+        at: At<'_>,
+        instruction: u64,
+        steps: &[Steps],
+    ) -> Result<(Stopped, bool), Error> {
+        let tid = stopped.tid();
+        if self.is_alone(tid) {
+            let written = (0..3).all(|step| write_step(&stopped, steps, step));
+            return Ok((stopped, written));
+        }
+        let mut calls = match at {
+            At::Entry(registers) => RemoteCalls::at_entry(stopped, registers),
+            At::Code(registers) => RemoteCalls::with_instruction(stopped, registers, instruction),
+        };
+        calls.move_instruction(instruction);
+        calls.call(libc::SYS_membarrier, [REGISTER_SYNC_CORE, 0, 0, 0, 0, 0])?;
+        let mut written = true;
+        for step in 0..3 {
+            written = written && calls.stopped().is_some_and(|stopped| write_step(stopped, steps, step));
+            calls.call(libc::SYS_membarrier, [SYNC_CORE, 0, 0, 0, 0, 0])?;
+        }
+        if let At::Entry(registers) = at {
+            calls.back_to_entry(registers)?;
+        }
+        self.defer_held(tid, &mut calls)?;
+        let stopped = calls.finish()?;
+        if let At::Code(registers) = at {
+            stopped.set_registers(&Registers { orig_rax: u64::MAX, ..*registers })?;
+        }
+        Ok((stopped, written))
+    }
+
+    /// Restores the program's text in `range`, which is about to change.
+    pub(super) fn restore(
+        &mut self,
+        stopped: Stopped,
+        at: At<'_>,
+        range: Range<u64>,
+    ) -> Result<Stopped, Error> {
+        let tid = stopped.tid();
+        let patches = self.take_patches(tid, range)?;
+        let Some(any) = patches.first() else { return Ok(stopped) };
+        let steps: Vec<Steps> = patches.iter().map(|patch| patch.steps_out()).collect();
+        let (stopped, _) = self.write_steps(stopped, at, any.stub() + TRACED + 2, &steps)?;
+        Ok(stopped)
+    }
+
+    /// The same where no thread can make calls for the monitor.
+    pub(super) fn restore_at_once(&mut self, tid: i32, range: Range<u64>) -> Result<(), Error> {
+        for write in self.take_patches(tid, range)?.iter().flat_map(|patch| patch.steps_out()).flatten() {
+            let _ = text::write_through(tid, write.address, &write.bytes);
+        }
+        Ok(())
+    }
+
+    /// Takes the patches in `range` out of the books; gives those whose bytes are there.
+    fn take_patches(&mut self, tid: i32, range: Range<u64>) -> Result<Vec<Rc<Patch>>, Error> {
+        let leads = self.leads();
+        let mm = Rc::clone(&self.task(tid)?.mm);
+        let patches = &mut mm.borrow_mut().patches;
+        let mut found = patches.within(range.clone());
+        patches.forget(range);
+        found.iter().for_each(|patch| patches.remove(patch.address()));
+        if leads {
+            self.session.statistics.restored.fetch_add(found.len() as u64, Ordering::Relaxed);
+        }
+        // A program has ways to change its text that nobody has told of.
+        found.retain(|patch| still_there(tid, patch));
+        Ok(found)
+    }
+
+    /// Restores program text that a call is about to remove or change. Until the call is over, it is not patched again.
+    pub(super) fn restore_for(
+        &mut self,
+        mut stopped: Stopped,
+        registers: &Registers,
+        row: &CallRow,
+        args: &[u64; 6],
+    ) -> Result<Stopped, Error> {
+        let ranges = changed_by(row, args);
+        self.task(stopped.tid())?.changing.clone_from(&ranges);
+        for range in ranges {
+            stopped = self.restore(stopped, At::Entry(registers), range)?;
+        }
+        Ok(stopped)
+    }
+
+    /// Whether a call of some thread is about to change the text at `address`.
+    pub(super) fn is_changing(&self, tid: i32, address: u64) -> bool {
+        let Some(own) = self.tasks.get(&tid) else { return false };
+        let reaches = |range: &Range<u64>| range.start < address.saturating_add(32) && address < range.end;
+        self.tasks.values().any(|task| Rc::ptr_eq(&task.mm, &own.mm) && task.changing.iter().any(reaches))
+    }
+
+    /// Where the program would be if its site had not been patched.
+    pub(super) fn program_address(&self, tid: i32, rip: u64) -> Option<u64> {
+        self.tasks.get(&tid)?.mm.borrow().patches.at_stub(rip)?.program_address(rip)
+    }
+
+    /// A thread has trapped at `address`: if that is a place that a patch has covered, where it goes on.
+    pub(super) fn displaced(
+        &mut self,
+        stopped: Stopped,
+        registers: &Registers,
+        address: u64,
+    ) -> Result<(Stopped, Option<u64>), Error> {
+        let tid = stopped.tid();
+        let task = self.task(tid)?;
+        let patch = task.mm.borrow().patches.at_window(address);
+        let Some(patch) = patch else {
+            // It may have trapped before the site was restored. What traps again is the program's.
+            let restorations = task.mm.borrow().patches.restorations_at(address);
+            let again = restorations.map(|count| (address, count));
+            let news = again.is_some() && task.retried != again;
+            task.retried = again;
+            return Ok((stopped, news.then_some(address)));
+        };
+        if address == patch.address() {
+            // It came by while the patch was being written.
+            return Ok((stopped, Some(patch.stub())));
+        }
+        if let Some(copy) = patch.copy_of(address) {
+            return Ok((stopped, Some(copy)));
+        }
+        let site = patch.address();
+        let stopped = self.restore(stopped, At::Code(registers), site..site + 1)?;
+        self.refuse(tid, site, "the program jumps to where no instruction is known to begin".to_owned())?;
+        Ok((stopped, Some(address)))
+    }
+}
+
+fn write_step(stopped: &Stopped, steps: &[Steps], step: usize) -> bool {
+    let mut writes = steps.iter().filter_map(|steps| steps.get(step)).flatten();
+    writes.all(|write| text::write(stopped, write.address, &write.bytes))
+}
+
+/// The memory that a call about a range changes, in whole pages as the kernel takes it.
+fn changed_by(row: &CallRow, args: &[u64; 6]) -> Vec<Range<u64>> {
+    let [first, second, third, fourth, fifth, _] = *args;
+    let pages = |address: u64, length: u64| {
+        let end = if length > u64::MAX - 4095 { u64::MAX } else { address.saturating_add(page_up(length)) };
+        address..end
+    };
+    match row.mechanism {
+        Mechanism::Mmap if fourth & libc::MAP_FIXED as u64 == 0 => Vec::new(),
+        Mechanism::Mremap if fourth & libc::MREMAP_FIXED as u64 != 0 => {
+            vec![pages(fifth, third), pages(first, second)]
+        }
+        // Where the heap ends now, nobody asks: there is nothing else of the program's so close above it.
+        Mechanism::Brk if first == 0 => Vec::new(),
+        Mechanism::Brk => vec![pages(page_up(first), HEAP)],
+        // mprotect, madvise, munmap and the like: an address and a length.
+        _ => vec![pages(first, second)],
+    }
+}
