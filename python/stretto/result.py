@@ -54,8 +54,8 @@ class Result:
         """What was counted.
 
         `calls` met in the monitor, those `in_process` in the ring; `signals`; `processes` and `tasks`, their
-        threads; `patched` sites and `refused_sites` (reason to number); `phases` of the start;
-        `warnings`.
+        threads; `patched` sites, patches `restored`, and `refused_sites` (reason to number); `phases` of
+        the start; `warnings`.
         """
         import json
 

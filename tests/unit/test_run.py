@@ -115,6 +115,7 @@ def test_verbose_prints_plan_and_phases(core: FakeCore, capsys: pytest.CaptureFi
         "processes": 1,
         "tasks": 1,
         "patched": 7,
+        "restored": 2,
         "refused_sites": {"a call in the window": 1},
         "phases": [{"name": "exec", "ms": 3.25}],
     }
@@ -137,7 +138,7 @@ def test_verbose_prints_plan_and_phases(core: FakeCore, capsys: pytest.CaptureFi
         assert words in err
     assert lines[-2:] == [
         "stretto: 40 calls in the monitor, 3000 in the process, 0 signals, 1 processes, 1 tasks, "
-        "7 sites patched",
+        "7 sites patched, 2 patches taken back",
         "stretto: 1 site not patched: a call in the window",
     ]
 

@@ -69,6 +69,7 @@ def _say_statistics(result: Result) -> None:
         ("processes", "processes"),
         ("tasks", "tasks"),
         ("patched", "sites patched"),
+        ("restored", "patches taken back"),
     )
     say(", ".join(f"{statistics[name]} {words}" for name, words in counts if name in statistics))
     for reason, sites in (statistics.get("refused_sites") or {}).items():
