@@ -2,6 +2,7 @@
 
 use stretto_abi::table::{Expr, NONE, Table};
 
+use crate::NESTING;
 use crate::memory::{Before, Memory, NoBefore, integer};
 
 /// What an expression may look at.
@@ -12,8 +13,6 @@ pub(crate) struct Scope<'s, 't, B> {
     pub ret: u64,
     pub before: &'s B,
 }
-
-const NESTING: u8 = 6;
 
 fn truncate(value: u64, width: u32) -> u64 {
     if width >= 8 { value } else { value & ((1 << (8 * width)) - 1) }

@@ -100,6 +100,20 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
 
     /// A value that is in a register or was read from memory.
     fn scalar(&mut self, index: u32, node: &Node, value: u64, place: Place) {
+        if node.kind != Kind::Switch {
+            return self.plain(index, node, value, place);
+        }
+        // An expression-sized thing in a register: a union argument.
+        let selector = self.scope.value(node.b, place.base, self.memory).unwrap_or(0);
+        if let Some(case) = self.scope.table.case(node, selector).filter(|&case| case != NONE)
+            && let Some(inner) = self.scope.table.node(case)
+        {
+            self.plain(case, &inner, value, place);
+        }
+    }
+
+    /// A value that is no union.
+    fn plain(&mut self, index: u32, node: &Node, value: u64, place: Place) {
         match node.kind {
             Kind::Int => {
                 self.begin(index, place);
@@ -116,16 +130,6 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
                 if value != 0 && node.dir != 0 {
                     let inside = Place { address: value, dir: node.dir, depth: place.depth + 1, ..place };
                     self.target(node.a, inside);
-                }
-            }
-            // An expression-sized thing in a register: a union argument.
-            Kind::Switch => {
-                let selector = self.scope.value(node.b, place.base, self.memory).unwrap_or(0);
-                if let Some(case) = self.scope.table.case(node, selector).filter(|&case| case != NONE)
-                    && let Some(inner) =
-                        self.scope.table.node(case).filter(|inner| inner.kind != Kind::Switch)
-                {
-                    self.scalar(case, &inner, value, place);
                 }
             }
             _ => {}

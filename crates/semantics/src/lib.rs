@@ -25,8 +25,14 @@ pub use gather::{Part, Sink, gather};
 pub use lookup::{Lookup, lookup};
 pub use memory::{Before, Memory, NoBefore};
 
+/// No function calls itself, or is called back, so that more than so many of it are active at once: those that recur
+/// count how deep they are (`DEPTH`, `NESTING`), and the last one returns at once.
+pub const RECURSION: u64 = if DEPTH > NESTING { DEPTH as u64 } else { NESTING as u64 } + 2;
+
 /// How deep descriptions may nest. The deepest real one (`recvmmsg`: array, header, vector, bytes) needs 5.
 pub(crate) const DEPTH: u8 = 8;
+/// How deep expressions may nest.
+pub(crate) const NESTING: u8 = 6;
 /// More bytes than this are never looked at in one buffer (MAX_RW_COUNT, include/linux/fs.h).
 pub(crate) const MAX_BYTES: u64 = 0x7fff_f000;
 /// More elements than this are never looked at in one array.

@@ -3,13 +3,16 @@
 //! The blob is no dependency in cargo's sense: it is another program, with other flags, that the monitor carries as
 //! bytes. `rustc` builds it from the same sources that the workspace checks and tests (`crates/agent`).
 
+mod calls;
+mod check;
+mod stack;
+
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use iced_x86::{Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, Register};
 use object::{Object, ObjectSection, ObjectSymbol};
 
 /// Labels that the monitor has to know.
@@ -33,15 +36,17 @@ fn main() {
     for part in ["abi/src", "semantics/src", "agent/src", "agent/blob"] {
         println!("cargo::rerun-if-changed={}", crates.join(part).display());
     }
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let blob = build(&crates, &out);
     let bytes = fs::read(&blob).expect("the blob was just written");
     let file = object::File::parse(&*bytes).expect("the linker writes ELF files");
     let image = flatten(&file);
-    check(&file, &image);
+    let text = &image.bytes[..image.text];
+    check::instructions(text, label(&file, "gate_after"));
+    let stack = stack(&file, text);
     fs::write(out.join("agent.bin"), &image.bytes).expect("OUT_DIR is writable");
-    fs::write(out.join("agent.rs"), constants(&file, &image)).expect("OUT_DIR is writable");
+    fs::write(out.join("agent.rs"), constants(&file, &image, stack)).expect("OUT_DIR is writable");
 }
 
 /// Compiles and links the blob.
@@ -76,6 +81,8 @@ fn rustc(out: &Path, name: &str, source: &Path, needs: &[&str]) -> Command {
     {
         rustc.args(["-C", flag]);
     }
+    // Jumps through tables would hide from `stack` where the code goes on.
+    rustc.args(["-C", "llvm-args=-min-jump-table-entries=1000000"]);
     rustc.arg("--crate-name").arg(name).arg("-L").arg(out);
     for need in needs {
         rustc.arg("--extern").arg(format!("{need}={}", out.join(format!("lib{need}.rlib")).display()));
@@ -137,39 +144,34 @@ fn relocations(file: &object::File<'_>) -> Vec<(u64, i64)> {
         .collect()
 }
 
-/// Every instruction of the agent: registers that its entry saves and no others, and one `syscall`, in the gate.
-fn check(file: &object::File<'_>, image: &Image) {
-    let gate = label(file, "gate_after");
-    let mut infos = InstructionInfoFactory::new();
-    let mut decoder = Decoder::with_ip(64, &image.bytes[..image.text], 0, DecoderOptions::NONE);
-    let mut instruction = Instruction::default();
-    while decoder.can_decode() {
-        decoder.decode_out(&mut instruction);
-        let at = instruction.ip();
-        if instruction.mnemonic() == Mnemonic::Syscall {
-            assert!(instruction.next_ip() == gate, "a syscall outside the gate, at {at:#x}");
-        }
-        assert!(
-            !matches!(instruction.mnemonic(), Mnemonic::Sysenter | Mnemonic::Int | Mnemonic::Ldmxcsr),
-            "an instruction that has no place in the agent, at {at:#x}"
-        );
-        for used in infos.info(&instruction).used_registers() {
-            let register = used.register();
-            let other = register.is_ymm()
-                || register.is_zmm()
-                || register.is_k()
-                || register.is_mm()
-                || register.is_st()
-                || (Register::XMM16..=Register::XMM31).contains(&register);
-            assert!(!other, "{register:?} is used at {at:#x}, which the entry does not save");
-        }
-        assert!(instruction.segment_prefix() != Register::FS, "thread-local storage is used at {at:#x}");
-    }
+/// Functions that recur and count how deep they are (`stretto_semantics::RECURSION`), as their symbols have them.
+const COUNTING: [&str; 3] = ["6target", "8at_depth", "5shape4flat"];
+
+/// Bytes of stack that the agent needs at most. Addresses that stand in data are those of functions.
+fn stack(file: &object::File<'_>, text: &[u8]) -> u64 {
+    let addends = relocations(file).into_iter().filter_map(|(_, addend)| u64::try_from(addend).ok());
+    let in_data: Vec<u64> = addends.filter(|addend| *addend < text.len() as u64).collect();
+    let counts =
+        |name: &str| name.contains("stretto_semantics") && COUNTING.iter().any(|one| name.contains(one));
+    let counting: Vec<u64> = file
+        .symbols()
+        .filter(|symbol| symbol.name().is_ok_and(counts))
+        .map(|symbol| symbol.address())
+        .collect();
+    let code = stack::Code::new(text, &in_data);
+    let need = |way_in| {
+        let entry = label(file, way_in);
+        calls::Calls::new(&code, entry, &counting, stretto_semantics::RECURSION)?.need(entry)
+    };
+    let needs =
+        ["entry", "pass"].map(|way_in| need(way_in).unwrap_or_else(|why| panic!("the agent's stack: {why}")));
+    needs.into_iter().max().unwrap_or(0)
 }
 
-fn constants(file: &object::File<'_>, image: &Image) -> String {
+fn constants(file: &object::File<'_>, image: &Image, stack: u64) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "/// Bytes of text.\npub const TEXT: u64 = {:#x};", image.text);
+    let _ = writeln!(text, "/// Bytes of stack that it needs at most.\npub const STACK: u64 = {stack};");
     for name in LABELS {
         let _ = writeln!(text, "pub const {}: u64 = {:#x};", name.to_uppercase(), label(file, name));
     }
