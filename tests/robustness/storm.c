@@ -222,6 +222,28 @@ static void *breed(void *argument) {
     return NULL;
 }
 
+/* Processes come and go: what a patch had of the text when they began is what they have. */
+static void *fork_away(void *argument) {
+    struct runner *me = argument;
+    while (!atomic_load(&over)) {
+        pid_t child = fork();
+        if (child == 0) {
+            get_ready(me, (int)draw(me, 1000));
+            atomic_store(&wrong, 0);
+            for (int i = 0; i < 10; i++)
+                visit(me, &blocks[draw(me, count_of_blocks)], 10);
+            _exit(atomic_load(&wrong) != 0);
+        }
+        int status;
+        if (child == -1 || waitpid(child, &status, 0) != child || status != 0) {
+            printf("FAIL child: %x\n", status);
+            atomic_store(&wrong, 1);
+        }
+        usleep(10000);
+    }
+    return NULL;
+}
+
 /* Nobody is in the block while these go on. */
 static void rewrite(struct runner *me, struct block *block) {
     protect(block, PROT_READ | PROT_WRITE);
@@ -351,8 +373,15 @@ static void begin_alone(struct runner *me) {
     }
 }
 
+static void *(*body(int number))(void *) {
+    static void *(*const others[])(void *) = {jump, breed, fork_away};
+    if (number < WORKERS)
+        return work;
+    return number < WORKERS + CHANGERS ? change : others[number - WORKERS - CHANGERS];
+}
+
 int main(int count, char **arguments) {
-    enum { THREADS = WORKERS + CHANGERS + 2 };
+    enum { THREADS = WORKERS + CHANGERS + 3 };
     static struct runner runners[THREADS + 1];
     if (count != 3)
         return 95;
@@ -368,8 +397,7 @@ int main(int count, char **arguments) {
     fflush(stdout);
     clock_gettime(CLOCK_MONOTONIC, &begin);
     for (int i = 0; i < THREADS; i++) {
-        void *(*body)(void *) = i < WORKERS ? work : i < WORKERS + CHANGERS ? change : i == WORKERS + CHANGERS ? jump : breed;
-        if (pthread_create(&runners[i].thread, NULL, body, &runners[i]) != 0)
+        if (pthread_create(&runners[i].thread, NULL, body(i), &runners[i]) != 0)
             return 98;
     }
     for (int i = 0; i < THREADS; i++)

@@ -116,6 +116,12 @@ impl Patches {
         }
     }
 
+    /// Notes that the stub of a patch that is not in place is not there either.
+    pub fn remove_stub(&mut self, patch: &Patch) {
+        self.by_stub.remove(&patch.stub());
+        self.restored.remove(&patch.address());
+    }
+
     /// If `address` lies where a patch has been: how often patches have been taken back until now.
     #[must_use]
     pub fn restorations_at(&self, address: u64) -> Option<u64> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use stretto_tracee::{Error, Remote, Resume, Stopped};
 
 use super::Tracer;
+use super::rewrite::settle;
 use super::task::{State, Task};
 use crate::mailbox::Decision;
 use crate::taskset::{CallArrival, TaskSet};
@@ -46,6 +47,7 @@ impl Tracer<'_> {
     pub(super) fn prepare_birth(&mut self, stopped: &Stopped, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
         task.birth = super::task::Birth::default();
+        task.touched.clear();
         let call = task.call().ok_or(Error::Unexpected("the thread is in no call"))?;
         let untraced = libc::CLONE_UNTRACED as u64;
         let args = call.args();
@@ -145,12 +147,14 @@ impl Tracer<'_> {
         request: Request,
     ) -> Result<(), Error> {
         let parent = self.task(parent)?;
+        let touched = std::mem::take(&mut parent.touched);
         let tgid = if request.has(libc::CLONE_THREAD) { parent.tgid } else { child };
         let shares = request.has(libc::CLONE_VM);
         let mm = if shares {
             Rc::clone(&parent.mm)
         } else {
-            let copy = parent.mm.borrow().clone();
+            let mut copy = parent.mm.borrow().clone();
+            touched.iter().for_each(|patch| settle(child, patch, &mut copy.patches));
             Rc::new(RefCell::new(copy))
         };
         let chose_cpus = parent.chose_cpus;

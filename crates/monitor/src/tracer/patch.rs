@@ -109,6 +109,7 @@ impl Tracer<'_> {
         };
         // The call that the thread is in returns to its stub.
         let through = through(registers, &patch);
+        self.tell_births(tid, std::slice::from_ref(&patch));
         let (stopped, written) = self.write_steps(
             stopped,
             At::Entry(registers),

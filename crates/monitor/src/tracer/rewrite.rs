@@ -11,11 +11,14 @@ use std::sync::atomic::Ordering;
 
 use stretto_abi::table::{CallRow, Mechanism};
 use stretto_patcher::{Patch, Steps, TRACED};
-use stretto_tracee::{Error, Registers, RemoteCalls, Stopped};
+use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 
 use super::Tracer;
 use super::patch::still_there;
+use super::task::State;
 use crate::layout::mm::{HEAP, page_up};
+use crate::layout::patches::Patches;
+use crate::taskset::CallArrival;
 use crate::text;
 
 /// MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE and its registration, include/uapi/linux/membarrier.h.
@@ -110,7 +113,20 @@ impl Tracer<'_> {
         }
         // A program has ways to change its text that nobody has told of.
         found.retain(|patch| still_there(tid, patch));
+        self.tell_births(tid, &found);
         Ok(found)
+    }
+
+    /// Notes what is about to be written for the children that are being born: their text is being copied.
+    pub(super) fn tell_births(&mut self, tid: i32, patches: &[Rc<Patch>]) {
+        let Some(own) = self.tasks.get(&tid).map(|task| Rc::clone(&task.mm)) else { return };
+        for task in self.tasks.values_mut().filter(|task| Rc::ptr_eq(&task.mm, &own)) {
+            let row = task.call().and_then(CallArrival::row);
+            let forks = row.is_some_and(|row| row.mechanism == Mechanism::Fork);
+            if forks && matches!(task.state, State::ExecutingEach) {
+                task.touched.extend_from_slice(patches);
+            }
+        }
     }
 
     /// Restores program text that a call is about to remove or change. Until the call is over, it is not patched again.
@@ -170,6 +186,25 @@ impl Tracer<'_> {
         let stopped = self.restore(stopped, At::Code(registers), site..site + 1)?;
         self.refuse(tid, site, "the program jumps to where no instruction is known to begin".to_owned())?;
         Ok((stopped, Some(address)))
+    }
+}
+
+/// Gives a child that has not run yet the program's own bytes where its copy of the text may have some of a patch, and
+/// the stub, which it may not have.
+pub(super) fn settle(child: i32, patch: &Patch, patches: &mut Patches) {
+    const INT3: u8 = 0xcc;
+    patches.remove(patch.address());
+    if !text::write_through(child, patch.stub(), patch.stub_bytes()) {
+        patches.remove_stub(patch);
+    }
+    let mut bytes = vec![0; patch.window().len()];
+    let read = Remote::new(child).read(patch.address(), &mut bytes) == bytes.len();
+    let either = patch.original().iter().zip(patch.window());
+    let mixed = bytes.iter().zip(either).enumerate().all(|(index, (byte, (original, window)))| {
+        byte == original || byte == window || index == 0 && *byte == INT3
+    });
+    if read && mixed {
+        let _ = text::write_through(child, patch.address(), patch.original());
     }
 }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use stretto_patcher::Patch;
 use stretto_tracee::{Registers, SignalInfo, Stopped};
 
 use crate::agent::ring_unsafe::RingMemory;
@@ -91,6 +92,8 @@ pub struct Task {
     /// it: otherwise both tracers fight for the allocator's lock with every call.
     pub given: Option<Arc<LeaderResult>>,
     pub birth: Birth,
+    /// What was patched or restored while it forked: the child may have either, or some of it.
+    pub touched: Vec<Rc<Patch>>,
     pub exec: Exec,
     /// Leader: it has called sched_setaffinity, or its parent had.
     pub chose_cpus: bool,
@@ -127,6 +130,7 @@ impl Task {
             behind: None,
             given: None,
             birth: Birth::default(),
+            touched: Vec::new(),
             exec: Exec::default(),
             chose_cpus: false,
             context: 0,
