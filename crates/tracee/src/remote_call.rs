@@ -100,7 +100,8 @@ impl RemoteCalls {
         stopped.resume(Resume::Continue, 0)?;
         let stopped = self.until(Stop::Entry)?;
         if self.base.rip != registers.rip {
-            stopped.set_registers(&Registers { rip: registers.rip, ..stopped.registers()? })?;
+            let entered = stopped.registers()?;
+            stopped.set_registers(&Registers { rip: registers.rip, rcx: registers.rcx, ..entered })?;
         }
         self.stopped = Some(stopped);
         Ok(())

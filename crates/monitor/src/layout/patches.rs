@@ -78,6 +78,27 @@ impl Patches {
         self.chunks.push(chunk);
     }
 
+    /// The memory for stubs that `range` touches.
+    #[must_use]
+    pub fn chunks_in(&self, range: &Range<u64>) -> Vec<Range<u64>> {
+        let chunks = self.chunks.iter().map(|&chunk| chunk..chunk + CHUNK);
+        chunks.filter(|chunk| chunk.start < range.end && range.start < chunk.end).collect()
+    }
+
+    /// The sites whose stubs lie in `chunk`.
+    #[must_use]
+    pub fn served_by(&self, chunk: &Range<u64>) -> Vec<u64> {
+        let patches = self.by_site.values().filter(|patch| chunk.contains(&patch.stub()));
+        patches.map(|patch| patch.address()).collect()
+    }
+
+    /// Forgets memory for stubs, and what was in it. No site may use it any more.
+    pub fn remove_chunk(&mut self, chunk: &Range<u64>) {
+        self.chunks.retain(|start| *start != chunk.start);
+        self.by_stub.retain(|stub, _| !chunk.contains(stub));
+        self.restored.retain(|_, patch| !chunk.contains(&patch.stub()));
+    }
+
     /// Whether there may be more memory for stubs.
     #[must_use]
     pub fn may_grow(&self) -> bool {

@@ -67,7 +67,7 @@ impl Tracer<'_> {
                     stopped = self.equip(stopped, &registers)?;
                 }
                 if self.session.agents.is_some() && is_about_a_range(&self.table, &row) {
-                    stopped = self.restore_for(stopped, &registers, &row, &args)?;
+                    stopped = self.restore_for(stopped, &mut registers, &row, &args)?;
                 }
                 if matches!(row.mechanism, Mechanism::SetGs | Mechanism::Filters) {
                     stopped = self.restore(stopped, At::Entry(&registers), 0..u64::MAX)?;

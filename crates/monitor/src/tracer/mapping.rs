@@ -172,11 +172,17 @@ impl Tracer<'_> {
         let mut args = call.args();
         let [old, old_length, new_length, flags, ..] = args;
         let fixed = flags & libc::MREMAP_FIXED as u64 != 0;
-        let (region, was) = {
-            let mm = self.task(calls.tid())?.mm.borrow().clone();
-            (mm.region_at(old), mm.to_leader(old))
+        let (region, was, stubs) = {
+            let mm = self.task(calls.tid())?.mm.borrow();
+            let range = leader..leader.saturating_add(page_up(new_length));
+            (mm.region_at(old), mm.to_leader(old), !mm.patches.chunks_in(&range).is_empty())
         };
-        if !fixed && leader == was {
+        let displaced = !fixed && region.is_none() && stubs;
+        if displaced {
+            // Only this variant has stubs there, or the leader would not have got the place.
+            args[3] |= (libc::MREMAP_FIXED | libc::MREMAP_MAYMOVE) as u64;
+            args[4] = self.task(calls.tid())?.mm.borrow_mut().reserve(new_length);
+        } else if !fixed && leader == was {
             args[3] &= !(libc::MREMAP_MAYMOVE as u64);
         } else if !fixed {
             args[3] |= libc::MREMAP_FIXED as u64;
@@ -185,7 +191,7 @@ impl Tracer<'_> {
         }
         let own = calls.call(libc::SYS_mremap, args)?;
         let own_address = expect("mremap", own)?;
-        if region.is_some() {
+        if region.is_some() || displaced {
             let task = self.task(calls.tid())?;
             let mut mm = task.mm.borrow_mut();
             mm.remove(old, old_length);

@@ -133,14 +133,43 @@ impl Tracer<'_> {
     pub(super) fn restore_for(
         &mut self,
         mut stopped: Stopped,
-        registers: &Registers,
+        registers: &mut Registers,
         row: &CallRow,
         args: &[u64; 6],
     ) -> Result<Stopped, Error> {
         let ranges = changed_by(row, args);
         self.task(stopped.tid())?.changing.clone_from(&ranges);
         for range in ranges {
+            stopped = self.leave_chunks(stopped, registers, &range)?;
             stopped = self.restore(stopped, At::Entry(registers), range)?;
+        }
+        Ok(stopped)
+    }
+
+    /// The program takes memory for itself that holds stubs: natively there was nothing. Another thread that is in one
+    /// of them just now is lost.
+    fn leave_chunks(
+        &mut self,
+        mut stopped: Stopped,
+        registers: &mut Registers,
+        range: &Range<u64>,
+    ) -> Result<Stopped, Error> {
+        let tid = stopped.tid();
+        let mm = Rc::clone(&self.task(tid)?.mm);
+        let chunks = mm.borrow().patches.chunks_in(range);
+        for chunk in chunks {
+            let sites = mm.borrow().patches.served_by(&chunk);
+            for site in sites {
+                stopped = self.restore(stopped, At::Entry(registers), site..site + 1)?;
+            }
+            if chunk.contains(&registers.rip)
+                && let Some(rip) = self.program_address(tid, registers.rip)
+            {
+                // rcx as the kernel would have left it behind the program's own `syscall`.
+                *registers = Registers { rip, rcx: rip, ..*registers };
+                stopped.set_registers(registers)?;
+            }
+            mm.borrow_mut().patches.remove_chunk(&chunk);
         }
         Ok(stopped)
     }
