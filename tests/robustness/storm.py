@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.support.compare import difference
 from tests.support.runner import NATIVE, TIERS, fresh, run
 
-SOURCES = [Path(__file__).with_name(name) for name in ("storm.c", "storm_sites.c")]
+SOURCES = [Path(__file__).with_name(name) for name in ("storm.c", "storm_changes.c", "storm_sites.c")]
 #: Each has some 240 sites.
 BLOCKS = 24
 #: The ways that each number of variants is run in.

@@ -6,7 +6,7 @@ static const int numbers[CALLS] = {SYS_getpid, SYS_gettid, SYS_getppid, SYS_read
 __asm__(".text\n.globl enter\nenter:\n\t"
         "mov %rdi, %r11\n\tmov %rsi, %rax\n\tmov %rdx, %rdi\n\tmov %rcx, %rsi\n\tmov %r8, %rdx\n\t"
         "mov %r9, %r8\n\txor %r9d, %r9d\n\txor %r10d, %r10d\n\t"
-        "sub $8, %rsp\n\tcall *%r11\n\tadd $8, %rsp\n\tret\n");
+        "sub $8, %rsp\n\tcall *%r11\n\tadd $8, %rsp\n\tmov %rcx, %rdx\n\tret\n");
 
 #define PUT(...)                                                                                                    \
     do {                                                                                                            \
