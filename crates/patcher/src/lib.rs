@@ -36,7 +36,7 @@ mod stub;
 pub use patch::Patch;
 pub use refusal::Refusal;
 pub use site::{Site, site};
-pub use steps::{Steps, Write};
+pub use steps::{Steps, Write, whole};
 pub use stub::{DONE, TRACED};
 
 /// How many bytes from the site on [`site`] looks at at most: the last displaced instruction begins at offset

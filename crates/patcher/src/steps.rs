@@ -9,6 +9,8 @@
 //! Of an instruction behind the end of the flow only the first byte is known. If it begins one byte further, that byte
 //! is the last of the jump and is all of the instruction that changes.
 
+use std::collections::BTreeMap;
+
 use crate::Patch;
 
 const INT3: u8 = 0xcc;
@@ -22,6 +24,17 @@ pub struct Write {
 
 /// What to write in each step, in this order.
 pub type Steps = [Vec<Write>; 3];
+
+/// All steps at once, where nobody executes the code.
+#[must_use]
+pub fn whole(steps: &Steps) -> Write {
+    let mut bytes = BTreeMap::new();
+    for write in steps.iter().flatten() {
+        bytes.extend((write.address..).zip(write.bytes.iter().copied()));
+    }
+    let address = bytes.keys().next().copied().unwrap_or_default();
+    Write { address, bytes: bytes.into_values().collect() }
+}
 
 impl Patch {
     /// How the program's bytes become those of the patch.

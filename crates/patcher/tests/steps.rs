@@ -1,7 +1,7 @@
 //! Whatever has been written so far, a thread that comes to an instruction of the program finds all of it as it was, or
 //! traps, or jumps to the stub.
 
-use stretto_patcher::{Patch, Steps, site};
+use stretto_patcher::{Patch, Steps, Write, site, whole};
 
 const AT: u64 = 0x7f12_3456_789b;
 const TRAPPING: [u8; 16] =
@@ -58,6 +58,9 @@ fn no_instruction_is_ever_half_changed() {
         assert_eq!(patched, patch.window());
         let restored = write(&patch, &patched, &patch.steps_out(), |bytes| check(&patch, heads, bytes));
         assert_eq!(restored, patch.original());
+        let all = |bytes: &[u8]| Write { address: AT, bytes: bytes.to_vec() };
+        assert_eq!(whole(&patch.steps_in()), all(patch.window()));
+        assert_eq!(whole(&patch.steps_out()), all(patch.original()));
     }
 }
 

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use stretto_abi::table::{CallRow, Mechanism};
-use stretto_patcher::{Patch, Steps, TRACED};
+use stretto_patcher::{Patch, Steps, TRACED, whole};
 use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 
 use super::Tracer;
@@ -52,7 +52,8 @@ impl Tracer<'_> {
     ) -> Result<(Stopped, bool), Error> {
         let tid = stopped.tid();
         if self.is_alone(tid) {
-            let written = (0..3).all(|step| write_step(&stopped, steps, step));
+            let mut wholes = steps.iter().map(whole);
+            let written = wholes.all(|write| text::write(&stopped, write.address, &write.bytes));
             return Ok((stopped, written));
         }
         let mut calls = match at {
@@ -94,8 +95,8 @@ impl Tracer<'_> {
 
     /// The same where no thread can make calls for the monitor.
     pub(super) fn restore_at_once(&mut self, tid: i32, range: Range<u64>) -> Result<(), Error> {
-        for write in self.take_patches(tid, range)?.iter().flat_map(|patch| patch.steps_out()).flatten() {
-            let _ = text::write_through(tid, write.address, &write.bytes);
+        for patch in self.take_patches(tid, range)? {
+            let _ = text::write_through(tid, patch.address(), patch.original());
         }
         Ok(())
     }
@@ -140,7 +141,10 @@ impl Tracer<'_> {
         let ranges = changed_by(row, args);
         self.task(stopped.tid())?.changing.clone_from(&ranges);
         for range in ranges {
-            stopped = self.leave_chunks(stopped, registers, &range)?;
+            // The heap does not grow over other memory.
+            if row.mechanism != Mechanism::Brk {
+                stopped = self.leave_chunks(stopped, registers, &range)?;
+            }
             stopped = self.restore(stopped, At::Entry(registers), range)?;
         }
         Ok(stopped)
