@@ -57,7 +57,8 @@ impl Tracer<'_> {
             }
             let visits = mm.patches.visit(address);
             drop(mm);
-            if self.is_changing(tid, address) {
+            // Calls of threads that take turns are the monitor's, patched or not.
+            if self.takes_turns(tid) || self.is_changing(tid, address) {
                 return Ok(stopped);
             }
             // Followers first: a leader that is patched alone would find nobody in the ring.
