@@ -6,10 +6,10 @@
 mod agent;
 mod birth;
 mod call;
+mod delivery;
 mod dump;
 mod exec;
 mod follower;
-mod injection;
 mod leader;
 mod mapping;
 mod patch;

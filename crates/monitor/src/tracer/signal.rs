@@ -13,7 +13,7 @@ use stretto_abi::table::Mechanism;
 use stretto_semantics as semantics;
 
 use super::Tracer;
-use super::injection::{Came, Sent, bit, has_handler, mask_at, sent_by_us, signals_of, undo_entry};
+use super::delivery::{Came, Sent, bit, has_handler, mask_at, sent_by_us, signals_of, undo_entry};
 use super::leader::restarts;
 use super::task::State;
 use crate::agent::blob;
