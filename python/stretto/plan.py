@@ -33,6 +33,8 @@ class Plan:
         self.variant_paths = {number: locate(path) for number, path in config.variant_paths.items()}
         for path in self.variant_paths.values():
             check_format(path)
+        #: For tests only; see CONTRIBUTING.md.
+        self.injection: dict[str, int] | None = None
         self.table, self.policy = _compiled(config.syscalls, config.policy)
 
     def for_core(
@@ -57,6 +59,7 @@ class Plan:
             "table": self.table,
             "policy": self.policy,
             "patch_after": config.patch_after,
+            "injection": self.injection,
             "on_event": on_event,
         }
 

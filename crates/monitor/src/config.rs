@@ -23,6 +23,24 @@ pub enum Reaction {
     Vote,
 }
 
+/// A facility for tests: a signal at every instruction of stubs and agent, see `tracer::injection`.
+#[derive(Clone, Copy, Debug)]
+pub struct Injection {
+    /// The variant whose way through stub and agent counts.
+    pub watched: usize,
+    /// The variant that the signal is sent to.
+    pub signalled: usize,
+    /// Number of the call behind which that way begins.
+    pub marker: u64,
+    pub signal: i32,
+    /// How many passages over an instruction, on one way, get a signal each.
+    pub passages: u32,
+    /// Of so many instructions one gets a signal.
+    pub stride: u64,
+    /// Microseconds that the other variants stand still behind the marker.
+    pub delay: u64,
+}
+
 /// The plan of one run. Paths and strings are as the kernel wants them.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -55,4 +73,6 @@ pub struct Config {
     pub policy: Option<Vec<u8>>,
     /// Visits of a `syscall` instruction before it is patched to call the agent.
     pub patch_after: u32,
+    /// See [`Injection`].
+    pub injection: Option<Injection>,
 }

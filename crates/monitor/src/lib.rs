@@ -32,7 +32,7 @@ mod text;
 mod tracer;
 mod warnings;
 
-pub use config::{Config, Layout, MAX_VARIANTS, Reaction};
+pub use config::{Config, Injection, Layout, MAX_VARIANTS, Reaction};
 pub use events::Listener;
 pub use run::{Outcome, Report, run};
 

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use stretto_monitor::{Config, Layout, MAX_VARIANTS, Reaction};
+use stretto_monitor::{Config, Injection, Layout, MAX_VARIANTS, Reaction};
 
 fn get<'py, T: FromPyObject<'py>>(config: &Bound<'py, PyDict>, key: &str) -> PyResult<Option<T>> {
     match config.get_item(key)? {
@@ -66,6 +66,7 @@ pub fn read(config: &Bound<'_, PyDict>, table: &[u8]) -> PyResult<Config> {
         table: get(config, "table")?.unwrap_or_else(|| table.to_vec()),
         policy: policy(config)?,
         patch_after: get(config, "patch_after")?.unwrap_or(16),
+        injection: injection(config)?,
     })
 }
 
@@ -78,6 +79,21 @@ fn policy(config: &Bound<'_, PyDict>) -> PyResult<Option<Vec<u8>>> {
         Ok(name) => crate::preset(&name).map(|policy| Some(policy.to_vec())),
         Err(_) => value.extract().map(Some),
     }
+}
+
+/// What tests inject; its keys are those of [`Injection`].
+fn injection(config: &Bound<'_, PyDict>) -> PyResult<Option<Injection>> {
+    let Some(wanted) = get::<Bound<'_, PyDict>>(config, "injection")? else { return Ok(None) };
+    let missing = |key: &str| PyValueError::new_err(format!("injection: {key} is missing"));
+    Ok(Some(Injection {
+        watched: get(&wanted, "watched")?.unwrap_or(0),
+        signalled: get(&wanted, "signalled")?.unwrap_or(0),
+        marker: get(&wanted, "marker")?.ok_or_else(|| missing("marker"))?,
+        signal: get(&wanted, "signal")?.ok_or_else(|| missing("signal"))?,
+        passages: get(&wanted, "passages")?.unwrap_or(1),
+        stride: get::<u64>(&wanted, "stride")?.unwrap_or(1).max(1),
+        delay: get(&wanted, "delay")?.unwrap_or(0),
+    }))
 }
 
 /// This process's environment, as `KEY=value`.

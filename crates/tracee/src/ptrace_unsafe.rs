@@ -11,6 +11,8 @@ pub enum Resume {
     Continue,
     /// Until the next event or the end of the system call it is in.
     ToExit,
+    /// Until the next event or the end of the next instruction, which is a SIGTRAP ([`SignalInfo::is_step`]).
+    Step,
     /// Stays in its group stop, but listens for SIGCONT.
     Listen,
 }
@@ -45,6 +47,19 @@ impl SignalInfo {
                 self.signal(),
                 libc::SIGSEGV | libc::SIGBUS | libc::SIGFPE | libc::SIGILL | libc::SIGTRAP | libc::SIGSYS
             )
+    }
+
+    /// Whether it tells the end of a [`Resume::Step`]: TRAP_TRACE behind an instruction, TRAP_BRKPT behind a system call
+    /// (arch/x86/kernel/ptrace.c, user_single_step_report). A breakpoint of the program has SI_KERNEL.
+    #[must_use]
+    pub fn is_step(&self) -> bool {
+        self.signal() == libc::SIGTRAP && matches!(self.code(), libc::TRAP_TRACE | libc::TRAP_BRKPT)
+    }
+
+    /// Whether a thread has come to the place of [`Stopped::set_breakpoint`].
+    #[must_use]
+    pub fn is_breakpoint(&self) -> bool {
+        self.signal() == libc::SIGTRAP && self.code() == libc::TRAP_HWBKPT
     }
 
     /// `si_pid` of a signal that a process sent.
@@ -234,6 +249,23 @@ impl Stopped {
         self.request(libc::PTRACE_SETSIGMASK, "PTRACE_SETSIGMASK", 8, std::ptr::from_ref(&mask) as usize)
     }
 
+    /// Makes the thread stop with a SIGTRAP ([`SignalInfo::is_breakpoint`]) before the instruction at `address`, or nowhere:
+    /// the processor's first debug register (Intel SDM, volume 3, 17.2), so that no memory changes.
+    ///
+    /// # Errors
+    /// [`Error::Gone`]; [`Error::Os`] where the kernel has no debug registers to give.
+    pub fn set_breakpoint(&self, address: Option<u64>) -> Result<(), Error> {
+        let register = |index: usize| std::mem::offset_of!(libc::user, u_debugreg) + 8 * index;
+        let set =
+            |index, value| self.request(libc::PTRACE_POKEUSER, "PTRACE_POKEUSER", register(index), value);
+        set(7, 0)?;
+        if let Some(address) = address {
+            set(0, usize_of(address))?;
+            set(7, 1)?;
+        }
+        Ok(())
+    }
+
     /// The message of an event stop: the child's id, or the former thread id.
     ///
     /// # Errors
@@ -281,6 +313,7 @@ impl Stopped {
         let (request, name) = match how {
             Resume::Continue => (libc::PTRACE_CONT, "PTRACE_CONT"),
             Resume::ToExit => (libc::PTRACE_SYSCALL, "PTRACE_SYSCALL"),
+            Resume::Step => (libc::PTRACE_SINGLESTEP, "PTRACE_SINGLESTEP"),
             Resume::Listen => (libc::PTRACE_LISTEN, "PTRACE_LISTEN"),
         };
         #[allow(clippy::cast_sign_loss)] // signal numbers are small and positive

@@ -28,6 +28,7 @@ impl Tracer<'_> {
     pub(super) fn on_entry(&mut self, mut stopped: Stopped) -> Result<(), Error> {
         let tid = stopped.tid();
         let mut registers = stopped.registers()?;
+        self.look_for_marker(&stopped, &registers)?;
         match self.task(tid)?.state {
             // The kernel restarts what a signal without a handler interrupted; followers have stayed put.
             State::Interrupted(_) => {

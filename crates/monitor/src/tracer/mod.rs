@@ -10,6 +10,7 @@ mod delivery;
 mod dump;
 mod exec;
 mod follower;
+mod injection;
 mod leader;
 mod mapping;
 mod patch;
@@ -36,6 +37,7 @@ use crate::mailbox::{Decision, Message};
 use crate::rendezvous;
 use crate::session::{Ending, Session};
 use crate::taskset::TaskSet;
+use injection::Injector;
 use task::{State, Task};
 use turns::Turns;
 
@@ -66,6 +68,8 @@ pub struct Tracer<'s> {
     crowded: bool,
     /// Address of the path of a binary of the variant's own, until it has been started.
     pub own_binary: Option<u64>,
+    /// For tests; `None` in every other run.
+    injector: Option<Box<Injector>>,
 }
 
 impl<'s> Tracer<'s> {
@@ -85,6 +89,7 @@ impl<'s> Tracer<'s> {
             resumed: true,
             crowded,
             own_binary: None,
+            injector: Injector::new(&session.config),
         }
     }
 
@@ -216,12 +221,14 @@ impl<'s> Tracer<'s> {
                 self.go_on(stopped, 0)
             }
             Stop::Trap | Stop::Exiting => self.resume(stopped, Resume::Continue, 0),
+            Stop::Signal(_) if self.is_of_injection(&stopped)? => self.resume(stopped, Resume::Continue, 0),
             Stop::Signal(_) => self.on_signal(stopped),
         }
     }
 
     fn resume(&mut self, stopped: Stopped, how: Resume, signal: i32) -> Result<(), Error> {
         self.resumed = true;
+        let how = if self.injector.is_some() { self.inject_on_the_way(&stopped, how, signal)? } else { how };
         if signal != 0 {
             self.show_program(&stopped)?;
         }

@@ -1,0 +1,311 @@
+//! For tests: a signal at every instruction of stubs and agent, one after the other.
+//!
+//! The program makes a call as a marker, and then the call that matters, again and again. On the first of these ways the
+//! thread is stepped, to learn over which instructions it leads. On each of the next it stops at one of them, by the
+//! processor's breakpoint, and a signal is sent. When all have had theirs it is stepped again; if nothing new is met, the
+//! way is covered. So a program needs about as many rounds as there are instructions, whatever loops there are.
+//!
+//! The marker's last argument, which the kernel does not look at, tells kinds of calls apart: each has its own account.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use serde_json::json;
+use stretto_tracee::{Error, Registers, Remote, Resume, Stopped};
+
+use super::Tracer;
+use crate::config::{Config, Injection};
+use crate::signals_unsafe;
+use crate::taskset::number;
+
+/// Opcodes, and the flags that pushf does not push (RF and VM; Intel SDM, volume 2, PUSHF) or that a step sets (TF).
+const PUSHF: u8 = 0x9c;
+const POPF: u8 = 0x9d;
+const HIDDEN: u64 = 1 << 16 | 1 << 17 | 1 << 8;
+
+/// How often a thread may fail to come to an instruction before that is given up: what a waiting thread does differs from
+/// time to time.
+const ATTEMPTS: u32 = 3;
+
+/// An instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Place {
+    address: u64,
+    /// From the beginning of the stub, or of the agent.
+    offset: u64,
+    in_stub: bool,
+}
+
+/// A signal that is still to be sent.
+#[derive(Clone, Copy, Debug)]
+struct Wish {
+    place: Place,
+    /// At the how-manieth passage over it.
+    passage: u32,
+    attempts: u32,
+}
+
+/// One kind of calls.
+#[derive(Debug, Default)]
+struct Account {
+    /// Instructions on the ways so far, and the most passages that were seen or are of interest.
+    known: FxHashMap<Place, u32>,
+    wishes: VecDeque<Wish>,
+}
+
+/// Where a stepped thread is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// In the marker, whose site may be patched too.
+    Marker,
+    /// In the program.
+    Before,
+    /// In the stub or the agent.
+    Inside,
+}
+
+/// What happens on the way that has begun.
+#[derive(Debug)]
+enum Way {
+    /// Stepped: passages over each instruction so far.
+    Learnt(Part, FxHashMap<Place, u32>),
+    /// Up to a breakpoint: passages so far.
+    Hunted(Wish, u32),
+}
+
+#[derive(Debug)]
+struct Round {
+    tid: i32,
+    kind: u64,
+    way: Way,
+}
+
+/// What has been injected so far, and what is to come.
+#[derive(Debug)]
+pub(super) struct Injector {
+    plan: Injection,
+    accounts: FxHashMap<u64, Account>,
+    round: Option<Round>,
+}
+
+impl Injector {
+    /// The injector of a run, if its plan wants one.
+    pub(super) fn new(config: &Config) -> Option<Box<Self>> {
+        let plan = config.injection?;
+        Some(Box::new(Self { plan, accounts: FxHashMap::default(), round: None }))
+    }
+
+    fn round_of(&mut self, tid: i32) -> Option<&mut Round> {
+        self.round.as_mut().filter(|round| round.tid == tid)
+    }
+
+    /// A round begins.
+    fn begin(&mut self, tid: i32, kind: u64) {
+        let account = self.accounts.entry(kind).or_default();
+        let way = match account.wishes.pop_front() {
+            Some(wish) => Way::Hunted(wish, 0),
+            None => Way::Learnt(Part::Marker, FxHashMap::default()),
+        };
+        self.round = Some(Round { tid, kind, way });
+    }
+
+    /// Takes up what a stepped round has met; how many signals that makes more.
+    fn take_up(&mut self, kind: u64, passages: &FxHashMap<Place, u32>) -> usize {
+        let Injection { passages: most, stride, .. } = self.plan;
+        let account = self.accounts.entry(kind).or_default();
+        let before = account.wishes.len();
+        for (&place, &seen) in passages.iter().filter(|(place, _)| place.offset % stride == 0) {
+            let known = account.known.entry(place).or_default();
+            let now = seen.min(most).max(*known);
+            let news = (*known + 1..=now).map(|passage| Wish { place, passage, attempts: 0 });
+            account.wishes.extend(news);
+            *known = now;
+        }
+        account.wishes.len() - before
+    }
+
+    /// The thread has not come to the instruction.
+    fn missed(&mut self, kind: u64, wish: Wish) -> bool {
+        let attempts = wish.attempts + 1;
+        let again = attempts < ATTEMPTS;
+        if again {
+            self.accounts.entry(kind).or_default().wishes.push_back(Wish { attempts, ..wish });
+        }
+        again
+    }
+}
+
+impl Tracer<'_> {
+    /// At the entry of a call: perhaps it is the marker, or the first call behind the round.
+    pub(super) fn look_for_marker(&mut self, stopped: &Stopped, registers: &Registers) -> Result<(), Error> {
+        let Some(plan) = self.injector.as_ref().map(|injector| injector.plan) else { return Ok(()) };
+        let (tid, marks) = (stopped.tid(), number(registers) == plan.marker);
+        if plan.watched != self.variant {
+            if marks {
+                std::thread::sleep(Duration::from_micros(plan.delay));
+            }
+            return Ok(());
+        }
+        if self.place(tid, registers.rip).is_none() {
+            self.end_round(stopped)?;
+        }
+        if let (Some(injector), true) = (&mut self.injector, marks) {
+            injector.begin(tid, registers.r9);
+        }
+        Ok(())
+    }
+
+    /// Whether a thread stopped for the injection only.
+    pub(super) fn is_of_injection(&mut self, stopped: &Stopped) -> Result<bool, Error> {
+        let Some(injector) = &mut self.injector else { return Ok(false) };
+        let Some(round) = injector.round_of(stopped.tid()) else { return Ok(false) };
+        let Ok(info) = stopped.signal_info() else { return Ok(false) };
+        let kind = round.kind;
+        let Way::Hunted(wish, passages) = &mut round.way else { return Ok(info.is_step()) };
+        if !info.is_breakpoint() {
+            return Ok(false);
+        }
+        *passages += 1;
+        if *passages == wish.passage {
+            let wish = *wish;
+            injector.round = None;
+            stopped.set_breakpoint(None)?;
+            self.fulfil(stopped.tid(), kind, wish);
+        }
+        Ok(true)
+    }
+
+    /// How a thread goes on that may be on a way that counts.
+    pub(super) fn inject_on_the_way(
+        &mut self,
+        stopped: &Stopped,
+        how: Resume,
+        signal: i32,
+    ) -> Result<Resume, Error> {
+        let tid = stopped.tid();
+        let Some(round) = self.injector.as_mut().and_then(|injector| injector.round_of(tid)) else {
+            return Ok(how);
+        };
+        if signal != 0 {
+            // What a handler does is not part of the round.
+            self.end_round(stopped)?;
+            return Ok(how);
+        }
+        match round.way {
+            Way::Hunted(wish, 0) => stopped.set_breakpoint(Some(wish.place.address))?,
+            Way::Learnt(..) if how == Resume::Continue => return self.step(stopped),
+            _ => {}
+        }
+        Ok(how)
+    }
+
+    fn end_round(&mut self, stopped: &Stopped) -> Result<(), Error> {
+        let tid = stopped.tid();
+        let Some(injector) = &mut self.injector else { return Ok(()) };
+        let Some(Round { kind, way, .. }) = injector.round.take_if(|round| round.tid == tid) else {
+            return Ok(());
+        };
+        match way {
+            Way::Learnt(_, passages) => self.learn(kind, &passages),
+            Way::Hunted(wish, _) => {
+                stopped.set_breakpoint(None)?;
+                if !injector.missed(kind, wish) {
+                    self.tell("missed", kind, wish);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, stopped: &Stopped) -> Result<Resume, Error> {
+        loop {
+            let registers = stopped.registers()?;
+            let place = self.place(stopped.tid(), registers.rip);
+            let round = self.injector.as_mut().and_then(|injector| injector.round.as_mut());
+            let Some(Round { way: Way::Learnt(part, passages), .. }) = round else {
+                return Ok(Resume::Continue);
+            };
+            match (*part, place) {
+                (Part::Marker, Some(_)) => {}
+                (Part::Marker | Part::Before, None) => *part = Part::Before,
+                (Part::Before | Part::Inside, Some(place)) => {
+                    *part = Part::Inside;
+                    *passages.entry(place).or_default() += 1;
+                }
+                (Part::Inside, None) => {
+                    self.end_round(stopped)?;
+                    return Ok(Resume::Continue);
+                }
+            }
+            match flags_moved(stopped.tid(), &registers) {
+                Some(registers) => stopped.set_registers(&registers)?,
+                None => return Ok(Resume::Step),
+            }
+        }
+    }
+
+    fn place(&self, tid: i32, address: u64) -> Option<Place> {
+        if let Some(offset) = self.in_agent(address) {
+            return Some(Place { address, offset, in_stub: false });
+        }
+        let patch = self.tasks.get(&tid)?.mm.borrow().patches.at_stub(address)?;
+        Some(Place { address, offset: address - patch.stub(), in_stub: true })
+    }
+
+    fn fulfil(&self, tid: i32, kind: u64, wish: Wish) {
+        let Some(plan) = self.injector.as_ref().map(|injector| injector.plan) else { return };
+        let Some(task) = self.tasks.get(&tid) else { return };
+        self.tell("injected", kind, wish);
+        // Not to the thread: that is how the monitor sends what it has put off.
+        signals_unsafe::send(task.set.tid(plan.signalled), plan.signal);
+    }
+
+    fn tell(&self, event: &str, kind: u64, wish: Wish) {
+        let Wish { place, passage, .. } = wish;
+        let part = if place.in_stub { "stub" } else { "agent" };
+        let details = json!({"kind": kind, "part": part, "offset": place.offset, "passage": passage});
+        self.session.events.event(event, details);
+    }
+
+    /// A stepped round is over.
+    fn learn(&mut self, kind: u64, passages: &FxHashMap<Place, u32>) {
+        let Some(injector) = &mut self.injector else { return };
+        let news = injector.take_up(kind, passages);
+        let offsets = |in_stub: bool| {
+            let places = passages.keys().filter(|place| place.in_stub == in_stub);
+            let mut offsets: Vec<u64> = places.map(|place| place.offset).collect();
+            offsets.sort_unstable();
+            offsets
+        };
+        let steps = passages.values().sum::<u32>();
+        let details = json!({
+            "kind": kind, "steps": steps, "news": news, "stub": offsets(true), "agent": offsets(false),
+        });
+        self.session.events.event("stepped", details);
+    }
+}
+
+/// Carries out an instruction that pushes or pops the flags: stepped, it would show the flag that makes the processor
+/// step, and the kernel loses track of whose that is (arch/x86/kernel/step.c, is_setting_trap_flag). The registers
+/// behind it; `None`: it is another instruction.
+fn flags_moved(tid: i32, registers: &Registers) -> Option<Registers> {
+    let memory = Remote::new(tid);
+    let mut opcode = [0];
+    if memory.read(registers.rip, &mut opcode) != 1 {
+        return None;
+    }
+    let rip = registers.rip + 1;
+    match opcode {
+        [PUSHF] => {
+            let rsp = registers.rsp - 8;
+            let pushed = memory.write(rsp, &(registers.eflags & !HIDDEN).to_le_bytes()) == 8;
+            pushed.then_some(Registers { rip, rsp, ..*registers })
+        }
+        [POPF] => {
+            let eflags = memory.word(registers.rsp)? & !HIDDEN;
+            Some(Registers { rip, rsp: registers.rsp + 8, eflags, ..*registers })
+        }
+        _ => None,
+    }
+}
