@@ -73,6 +73,8 @@ pub struct Session {
     /// How many tasks wait for time to pass (deferred signals).
     pub ticks_wanted: AtomicU32,
     pub job: Job,
+    /// For tests: a thread is stepped, see `tracer::injection`.
+    pub stepping: AtomicBool,
     /// Descriptor that wakes the main thread.
     pub waker: i32,
 }
@@ -104,6 +106,7 @@ impl Session {
             seed,
             ticks_wanted: AtomicU32::new(0),
             job: Job::default(),
+            stepping: AtomicBool::new(false),
             waker,
         }
     }

@@ -8,6 +8,7 @@
 //! The marker's last argument, which the kernel does not look at, tells kinds of calls apart: each has its own account.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -26,7 +27,11 @@ const HIDDEN: u64 = 1 << 16 | 1 << 17 | 1 << 8;
 
 /// How often a thread may fail to come to an instruction before that is given up: what a waiting thread does differs from
 /// time to time.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 5;
+/// Stepped ways with nothing new, after which a kind is done: stepping takes long.
+const ENOUGH: u32 = 3;
+/// By how much the others stand still longer while a thread is stepped, which takes about so much longer.
+const SLOWER: u64 = 100;
 
 /// An instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +57,8 @@ struct Account {
     /// Instructions on the ways so far, and the most passages that were seen or are of interest.
     known: FxHashMap<Place, u32>,
     wishes: VecDeque<Wish>,
+    /// Stepped ways with nothing new.
+    fruitless: u32,
 }
 
 /// Where a stepped thread is on its way.
@@ -72,6 +79,8 @@ enum Way {
     Learnt(Part, FxHashMap<Place, u32>),
     /// Up to a breakpoint: passages so far.
     Hunted(Wish, u32),
+    /// Not watched: it stands still for a while.
+    Delayed,
 }
 
 #[derive(Debug)]
@@ -105,6 +114,7 @@ impl Injector {
         let account = self.accounts.entry(kind).or_default();
         let way = match account.wishes.pop_front() {
             Some(wish) => Way::Hunted(wish, 0),
+            None if account.fruitless >= ENOUGH => return,
             None => Way::Learnt(Part::Marker, FxHashMap::default()),
         };
         self.round = Some(Round { tid, kind, way });
@@ -122,7 +132,9 @@ impl Injector {
             account.wishes.extend(news);
             *known = now;
         }
-        account.wishes.len() - before
+        let news = account.wishes.len() - before;
+        account.fruitless += u32::from(news == 0);
+        news
     }
 
     /// The thread has not come to the instruction.
@@ -142,8 +154,8 @@ impl Tracer<'_> {
         let Some(plan) = self.injector.as_ref().map(|injector| injector.plan) else { return Ok(()) };
         let (tid, marks) = (stopped.tid(), number(registers) == plan.marker);
         if plan.watched != self.variant {
-            if marks {
-                std::thread::sleep(Duration::from_micros(plan.delay));
+            if let (Some(injector), true, true) = (&mut self.injector, marks, plan.delay > 0) {
+                injector.round = Some(Round { tid, kind: 0, way: Way::Delayed });
             }
             return Ok(());
         }
@@ -152,6 +164,8 @@ impl Tracer<'_> {
         }
         if let (Some(injector), true) = (&mut self.injector, marks) {
             injector.begin(tid, registers.r9);
+            let stepped = matches!(injector.round, Some(Round { way: Way::Learnt(..), .. }));
+            self.session.stepping.store(stepped, Ordering::Release);
         }
         Ok(())
     }
@@ -195,9 +209,18 @@ impl Tracer<'_> {
         match round.way {
             Way::Hunted(wish, 0) => stopped.set_breakpoint(Some(wish.place.address))?,
             Way::Learnt(..) if how == Resume::Continue => return self.step(stopped),
+            Way::Delayed if how == Resume::Continue => self.stand_still(),
             _ => {}
         }
         Ok(how)
+    }
+
+    /// The watched thread comes to wait for this one.
+    fn stand_still(&mut self) {
+        let Some(injector) = &mut self.injector else { return };
+        injector.round = None;
+        let factor = if self.session.stepping.load(Ordering::Acquire) { SLOWER } else { 1 };
+        std::thread::sleep(Duration::from_micros(injector.plan.delay * factor));
     }
 
     fn end_round(&mut self, stopped: &Stopped) -> Result<(), Error> {
@@ -207,6 +230,7 @@ impl Tracer<'_> {
             return Ok(());
         };
         match way {
+            Way::Delayed => {}
             Way::Learnt(_, passages) => self.learn(kind, &passages),
             Way::Hunted(wish, _) => {
                 stopped.set_breakpoint(None)?;

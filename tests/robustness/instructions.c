@@ -1,0 +1,311 @@
+/* instructions ROUNDS QUIET KIND...: makes a marker and a call, again and again, and looks at what comes of it. A signal may come
+   anywhere behind the marker. Of every kind of call there are so many rounds at most, and as few as it takes until so many
+   pass without a signal. */
+#include "../programs/check.h"
+
+#include <link.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <sys/uio.h>
+#include <ucontext.h>
+
+#include "../programs/hot.h"
+
+enum { MARKER = SYS_umask, BYTES = 48, LARGE = 300000, RANGES = 16 };
+static volatile sig_atomic_t handled, others, wrong, leaves;
+static int ends[2], ask[2], zero;
+static pid_t self;
+static char out[BYTES], in[BYTES], large[LARGE];
+static int restarts, ranges;
+static sigjmp_buf outside;
+static struct {
+    uintptr_t begin, end;
+} code[RANGES];
+
+static int note(struct dl_phdr_info *object, size_t size, void *unused) {
+    (void)size;
+    (void)unused;
+    for (int i = 0; i < object->dlpi_phnum && ranges < RANGES; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        if (segment->p_type == PT_LOAD && segment->p_flags & PF_X) {
+            code[ranges].begin = object->dlpi_addr + segment->p_vaddr;
+            code[ranges].end = code[ranges].begin + segment->p_memsz;
+            ranges++;
+        }
+    }
+    return 0;
+}
+
+/* It sees the program, where and as it is without an agent. What it does goes through the same place as what it
+   interrupts. */
+static void on_signal(int number, siginfo_t *info, void *context) {
+    const greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+    uintptr_t at = (uintptr_t)registers[REG_RIP];
+    int found = 0;
+    (void)info;
+    for (int i = 0; i < ranges; i++)
+        found |= at >= code[i].begin && at < code[i].end;
+    wrong += !found;
+    wrong += (registers[REG_EFL] & 0x100) != 0; /* a debugger's flag */
+    if (number == SIGUSR1)
+        handled++;
+    else
+        others++;
+    wrong += hot(SYS_getpid, 0, 0, 0) != self;
+    if (leaves)
+        siglongjmp(outside, 1);
+}
+
+static void on(int number, int flags) {
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | flags};
+    must(sigaction(number, &action, NULL), "sigaction");
+}
+
+static void at(int line, const char *kind, long result) {
+    printf("FAIL %s, line %d: %ld\n", kind, line, result);
+    fflush(stdout);
+    exit(1);
+}
+
+/* A call from a place of its own; the kind stands where the kernel does not look. */
+static void mark(long kind) {
+    register long r9 __asm__("r9") = kind;
+    long result = MARKER;
+    __asm__ volatile("syscall" : "+a"(result) : "D"(022L), "r"(r9) : "rcx", "r11", "memory");
+}
+
+/* Behind the second of two calls that all variants make in the monitor, a signal that was sent before has come. */
+static void meet(void) {
+    for (int i = 0; i < 2; i++)
+        syscall(SYS_personality, 0xffffffffL);
+}
+
+/* Whether the parent waits in read or poll: proc_pid_syscall(5). */
+static int parent_waits(void) {
+    char path[64], text[16] = "";
+    snprintf(path, sizeof path, "/proc/%d/syscall", (int)getppid());
+    int file = open(path, O_RDONLY);
+    ssize_t got = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    close(file);
+    return got > 1 && (text[0] == '0' || text[0] == '7') && text[1] == ' ';
+}
+
+/* A child that writes when the parent waits, and sends a signal before that if it is asked to. */
+static void helper(void) {
+    char wish;
+    while (read(ask[0], &wish, 1) == 1) {
+        for (int i = 0; i < 200 && !parent_waits(); i++)
+            usleep(100);
+        if (wish == 's')
+            kill(getppid(), SIGUSR2);
+        must(write(ends[1], out, BYTES), "write in the helper");
+    }
+    _exit(0);
+}
+
+static void wish(char what) {
+    must(write(ask[1], &what, 1), "write to the helper");
+}
+
+static void fill(void) {
+    must(write(ends[1], out, BYTES), "write");
+}
+
+/* What was written is there, once. */
+static int drained(void) {
+    char more[2 * BYTES];
+    int good = read(ends[0], more, sizeof more) == BYTES && memcmp(more, out, BYTES) == 0;
+    return good;
+}
+
+static int same(void) {
+    int good = memcmp(in, out, BYTES) == 0;
+    memset(in, 0, BYTES);
+    return good;
+}
+
+/* Kinds: what comes before the marker, the call, and whether its result is right. */
+static void nothing(void) {}
+static long query(void) { return hot(SYS_getpid, 0, 0, 0); }
+static int queried(long result) { return result == self; }
+static long take(void) { return hot(SYS_read, ends[0], (long)in, BYTES); }
+static int taken(long result) { return result == BYTES && same(); }
+static void later(void) { wish('w'); }
+static void disturbed(void) { wish('s'); }
+static int taken_at_last(long result) {
+    while (result == -EINTR && !restarts)
+        result = take();
+    return taken(result);
+}
+static long give(void) { return hot(SYS_write, ends[1], (long)out, BYTES); }
+static int given(long result) { return result == BYTES && drained(); }
+static long gather(void) {
+    struct iovec parts[3] = {{out, 5}, {out, 0}, {out + 5, BYTES - 5}};
+    return hot(SYS_writev, ends[1], (long)parts, 3);
+}
+static long unreadable(void) { return hot(SYS_write, ends[1], 64, BYTES); }
+static long unwritable(void) { return hot(SYS_read, ends[0], 64, BYTES); }
+static int refused(long result) { return result == -EFAULT; }
+static int refused_and_there(long result) { return result == -EFAULT && drained(); }
+static long nowhere(void) { return hot(SYS_read, -1, (long)in, BYTES); }
+static int not_open(long result) { return result == -EBADF; }
+
+static long large_take(void) { return hot(SYS_read, zero, (long)large, LARGE); }
+static int large_taken(long result) {
+    /* It ends early when a signal comes (read_zero, drivers/char/mem.c). */
+    long zeros = 0;
+    while (zeros < LARGE && large[zeros] == 0)
+        zeros++;
+    memset(large, 1, LARGE);
+    return result > 0 && zeros == result;
+}
+static long await(void) {
+    struct pollfd wanted = {ends[0], POLLIN, 0};
+    return hot(SYS_poll, (long)&wanted, 1, 20000);
+}
+static int awaited(long result) {
+    while (result == -EINTR) /* whatever the handler's flags, signal(7) */
+        result = await();
+    return result == 1 && drained();
+}
+static long monitored(void) { return hot(SYS_personality, 0xffffffffL, 0, 0); }
+static int found_out(long result) { return result >= 0; }
+
+/* The handler jumps out of it. */
+static void leave(void) { leaves = 1; }
+static int queried_or_left(long result) { leaves = 0; return result == -EINTR || queried(result); }
+static int given_or_left(long result) {
+    struct pollfd wanted = {ends[0], POLLIN, 0};
+    leaves = 0;
+    return result == -EINTR ? poll(&wanted, 1, 0) == 0 || drained() : given(result);
+}
+
+/* The signal is blocked as long as the call lasts. */
+static void hold(void) {
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &held, NULL);
+}
+static int given_and_let(long result) {
+    sigset_t none;
+    int good = given(result);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    return good;
+}
+
+/* All registers are as they were. */
+static long marked(void) {
+    static unsigned long before[15], after[15];
+    static unsigned char vectors[2][256] __attribute__((aligned(16)));
+    unsigned long flags = 0;
+    long result;
+    for (int i = 0; i < 256; i++)
+        vectors[0][i] = (unsigned char)(i * 7);
+#define EACH(do) do(0) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8) do(9) do(10) do(11) do(12) do(13) do(14) do(15)
+#define IN(n) "movaps 16*" #n "(%[in]), %%xmm" #n "\n\t"
+#define OUT(n) "movaps %%xmm" #n ", 16*" #n "(%[out])\n\t"
+    __asm__ volatile(EACH(IN) "mov $39, %%eax\n\t"
+                     "mov $0x4444, %%edx\n\tmov $0x5555, %%r8d\n\tmov $0x6666, %%r9d\n\tmov $0x7777, %%r10d\n\t"
+                     "mov $0x8888, %%r12d\n\tmov $0x9999, %%r13d\n\tstc\n\tstd\n\t"
+                     "syscall\n\tnop\n\tnop\n\tnop\n\t"
+                     "pushfq\n\tcld\n\tpop %[flags]\n\t" EACH(OUT)
+                     "mov %%rdx, (%[after])\n\tmov %%r8, 8(%[after])\n\tmov %%r9, 16(%[after])\n\t"
+                     "mov %%r10, 24(%[after])\n\tmov %%r12, 32(%[after])\n\tmov %%r13, 40(%[after])\n\t"
+                     : "=a"(result), [flags] "=&r"(flags)
+                     : [in] "D"(vectors[0]), [out] "S"(vectors[1]), [after] "b"(after)
+                     : "rcx", "r11", "rdx", "r8", "r9", "r10", "r12", "r13", "memory", "cc", "xmm0", "xmm1", "xmm2",
+                       "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
+                       "xmm14", "xmm15");
+    (void)before;
+    for (unsigned long i = 0; i < 6; i++)
+        wrong += after[i] != 0x4444 + i * 0x1111;
+    wrong += (flags & 0x501) != 0x401 || memcmp(vectors[0], vectors[1], sizeof vectors[0]) != 0;
+    memset(vectors[1], 0, sizeof vectors[1]);
+    return result;
+}
+
+static const struct {
+    const char *name;
+    void (*prepare)(void);
+    long (*call)(void);
+    int (*right)(long);
+    int restarts;
+} kinds[] = {
+    {"query", nothing, query, queried, 1},
+    {"read", fill, take, taken, 1},
+    {"waiting read", later, take, taken_at_last, 1},
+    {"waiting read that ends", later, take, taken_at_last, 0},
+    {"disturbed read", disturbed, take, taken_at_last, 1},
+    {"disturbed read that ends", disturbed, take, taken_at_last, 0},
+    {"write", nothing, give, given, 1},
+    {"writev", nothing, gather, given, 1},
+    {"write of nothing readable", nothing, unreadable, refused, 1},
+    {"read to nothing writable", fill, unwritable, refused_and_there, 1},
+    {"read of no file", nothing, nowhere, not_open, 1},
+    {"large read", nothing, large_take, large_taken, 1},
+    {"waiting poll", later, await, awaited, 1},
+    {"call for the monitor", nothing, monitored, found_out, 1},
+    {"query that is left", leave, query, queried_or_left, 1},
+    {"write that is left", leave, give, given_or_left, 1},
+    {"write with the signal blocked", hold, give, given_and_let, 1},
+    {"query with marks in registers", nothing, marked, queried, 1},
+};
+
+/* One round; whether a signal came. */
+static int round_of(int kind) {
+    int before = handled, heard = others;
+    kinds[kind].prepare();
+    volatile long result = -EINTR;
+    if (sigsetjmp(outside, 1) == 0) {
+        mark(kind);
+        result = kinds[kind].call();
+    }
+    if (!kinds[kind].right(result))
+        at(__LINE__, kinds[kind].name, result);
+    meet();
+    if (wrong || handled - before > 1)
+        at(__LINE__, kinds[kind].name, handled - before);
+    if (others - heard != (kinds[kind].prepare == disturbed))
+        at(__LINE__, kinds[kind].name, others - heard);
+    return handled - before;
+}
+
+static void rounds_of(int kind, long most, long enough) {
+    long quiet = 0, rounds = 0, signals = 0;
+    restarts = kinds[kind].restarts;
+    on(SIGUSR1, restarts ? SA_RESTART : 0);
+    on(SIGUSR2, restarts ? SA_RESTART : 0);
+    for (; rounds < most && quiet < enough; rounds++) {
+        int came = round_of(kind);
+        quiet = came ? 0 : quiet + 1;
+        signals += came;
+    }
+    printf("%d %s: %ld signals\n", kind, kinds[kind].name, signals);
+    fflush(stdout);
+}
+
+int main(int count, char **arguments) {
+    long most = count > 1 ? atol(arguments[1]) : 3, enough = count > 2 ? atol(arguments[2]) : 2;
+    self = getpid();
+    for (int i = 0; i < BYTES; i++)
+        out[i] = (char)('a' + i % 26);
+    must(pipe(ends), "pipe");
+    must(pipe(ask), "pipe");
+    zero = (int)must(open("/dev/zero", O_RDONLY), "open");
+    dl_iterate_phdr(note, NULL);
+    pid_t child = (pid_t)must(fork(), "fork");
+    if (child == 0) {
+        close(ask[1]);
+        helper();
+    }
+    heat();
+    for (int kind = 0; count <= 3 && kind < (int)(sizeof kinds / sizeof *kinds); kind++)
+        rounds_of(kind, most, enough);
+    for (int i = 3; i < count; i++)
+        rounds_of(atoi(arguments[i]), most, enough);
+    close(ask[1]);
+    report_end(child, "the helper");
+    return 0;
+}
