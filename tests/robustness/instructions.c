@@ -11,12 +11,14 @@
 
 #include "../programs/hot.h"
 
-enum { MARKER = SYS_umask, BYTES = 48, LARGE = 300000, RANGES = 16 };
-static volatile sig_atomic_t handled, others, wrong, leaves;
+/* Kinds that make their marker themselves. */
+enum { QUERY_IN_CHILD = 21, WRITE_IN_CHILD };
+enum { MARKER = SYS_umask, BYTES = 48, LARGE = 300000, SPIN = 30000000, RANGES = 16 };
+static volatile sig_atomic_t handled, others, again, wrong, leaves;
 static int ends[2], ask[2], zero;
 static pid_t self;
 static char out[BYTES], in[BYTES], large[LARGE];
-static int restarts, ranges;
+static int restarts, ranges, begun;
 static sigjmp_buf outside;
 static struct {
     uintptr_t begin, end;
@@ -49,8 +51,10 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     wrong += (registers[REG_EFL] & 0x100) != 0; /* a debugger's flag */
     if (number == SIGUSR1)
         handled++;
-    else
+    else if (number == SIGUSR2)
         others++;
+    else
+        again++;
     wrong += hot(SYS_getpid, 0, 0, 0) != self;
     if (leaves)
         siglongjmp(outside, 1);
@@ -195,6 +199,56 @@ static int given_and_let(long result) {
     return good;
 }
 
+/* No call follows: the signal comes to the program while it computes. */
+static int queried_and_no_more(long result) {
+    for (volatile long i = 0; i < SPIN && handled == begun; i++)
+        ;
+    return queried(result);
+}
+
+static long doze(void) {
+    struct timespec moment = {0, 1000000};
+    return hot(SYS_nanosleep, (long)&moment, 0, 0);
+}
+static int dozed(long result) { return result == 0 || result == -EINTR; }
+
+static long breed(void) {
+    long child = hot(SYS_fork, 0, 0, 0);
+    if (child == 0)
+        _exit(7);
+    return child;
+}
+static int bred(long child) {
+    int status;
+    return waitpid((pid_t)child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7;
+}
+
+/* A child of its own for every call, which the signal ends. */
+static long in_child(long kind, long (*call)(void), int (*right)(long)) {
+    pid_t child = (pid_t)must(fork(), "fork");
+    int status;
+    if (child == 0) {
+        self = getpid();
+        signal(SIGUSR1, SIG_DFL);
+        for (int i = 0; i < 3; i++) /* it gets a ring of its own */
+            query();
+        mark(kind);
+        int good = right(call());
+        meet();
+        _exit(good ? 0 : 1);
+    }
+    must(waitpid(child, &status, 0), "waitpid");
+    handled += WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1;
+    return WIFSIGNALED(status) || WEXITSTATUS(status) == 0 ? 0 : status;
+}
+static long ended_query(void) { return in_child(QUERY_IN_CHILD, query, queried); }
+static long ended_write(void) { return in_child(WRITE_IN_CHILD, give, given); }
+static int ended(long result) { return result == 0; }
+static int ended_and_drained(long result) {
+    struct pollfd wanted = {ends[0], POLLIN, 0};
+    return result == 0 && (poll(&wanted, 1, 0) == 0 || drained());
+}
+
 /* All registers are as they were. */
 static long marked(void) {
     static unsigned long before[15], after[15];
@@ -251,15 +305,21 @@ static const struct {
     {"write that is left", leave, give, given_or_left, 1},
     {"write with the signal blocked", hold, give, given_and_let, 1},
     {"query with marks in registers", nothing, marked, queried, 1},
+    {"query and no call behind it", nothing, query, queried_and_no_more, 1},
+    {"sleep", nothing, doze, dozed, 1},
+    {"fork", nothing, breed, bred, 1},
+    {"query in a child that ends", nothing, ended_query, ended, 1},
+    {"write in a child that ends", nothing, ended_write, ended_and_drained, 1},
 };
 
 /* One round; whether a signal came. */
 static int round_of(int kind) {
-    int before = handled, heard = others;
+    int before = begun = handled, heard = others;
     kinds[kind].prepare();
     volatile long result = -EINTR;
     if (sigsetjmp(outside, 1) == 0) {
-        mark(kind);
+        if (kind < QUERY_IN_CHILD)
+            mark(kind);
         result = kinds[kind].call();
     }
     if (!kinds[kind].right(result))
@@ -273,16 +333,17 @@ static int round_of(int kind) {
 }
 
 static void rounds_of(int kind, long most, long enough) {
-    long quiet = 0, rounds = 0, signals = 0;
+    long quiet = 0, rounds = 0, signals = 0, before = again;
     restarts = kinds[kind].restarts;
     on(SIGUSR1, restarts ? SA_RESTART : 0);
     on(SIGUSR2, restarts ? SA_RESTART : 0);
+    on(SIGRTMIN, restarts ? SA_RESTART : 0);
     for (; rounds < most && quiet < enough; rounds++) {
         int came = round_of(kind);
         quiet = came ? 0 : quiet + 1;
         signals += came;
     }
-    printf("%d %s: %ld signals\n", kind, kinds[kind].name, signals);
+    printf("%d %s: %ld signals, %ld more\n", kind, kinds[kind].name, signals, again - before);
     fflush(stdout);
 }
 

@@ -26,11 +26,13 @@ SOURCE = Path(__file__).with_suffix(".c")
 MARKER = 95
 #: More rounds than a way has instructions, and how many quiet ones end a kind: an instruction that a waiting
 #: thread did not come to makes a round quiet, too.
-ROUNDS, QUIET = 20_000, 150
+ROUNDS, QUIET = 20_000, 300
+#: The first real-time signal that the C library leaves to programs.
+SECOND = int(signal.SIGRTMIN)
 #: With a watched follower whose signals mean nothing, rounds can't be told by what comes of them.
 BLIND_ROUNDS = 2500
 #: What of the instructions may be missed: what a waiting thread does differs from time to time.
-MISSED = 0.05
+MISSED = 0.15
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Way:
     passages: int = 1
     stride: int = 1
     delay: int = 0
+    second: int = 0
 
     def settings(self, log: Path) -> str:
         """What `injected` wants."""
@@ -55,12 +58,16 @@ class Way:
             "passages": self.passages,
             "stride": self.stride,
             "delay": self.delay,
+            "second": self.second,
         }
         settings = {"variants": self.variants, "policy": self.policy, "log": str(log), "injection": injection}
         return json.dumps(settings)
 
     def __str__(self) -> str:
-        return f"{self.variants} variants, {self.policy}, {self.watched} watched, {self.signalled} signalled"
+        more = (("passages", 1), ("stride", 1), ("delay", 0), ("second", 0))
+        told = [f"{name} {getattr(self, name)}" for name, usual in more if getattr(self, name) != usual]
+        who = f"{self.watched} watched, {self.signalled} signalled"
+        return ", ".join([f"{self.variants} variants", self.policy, who, *told])
 
 
 @dataclass
@@ -68,14 +75,16 @@ class Kind:
     """One kind of calls."""
 
     name: str = ""
-    #: Signals that the program counted.
+    #: Signals that the program counted, and second ones.
     handled: int = 0
+    more: int = 0
     #: Part ("stub", "agent") and offset of what had a signal, and of what the last stepped way led over.
     injected: set[tuple[str, int]] = field(default_factory=set)
     passed: set[tuple[str, int]] = field(default_factory=set)
     missed: set[tuple[str, int]] = field(default_factory=set)
-    #: How many signals were sent.
+    #: How many signals were sent, and second ones.
     sent: int = 0
+    again: int = 0
     #: Stepped ways, and how many instructions were new on the last.
     ways: int = 0
     news: int = 0
@@ -102,6 +111,8 @@ class Kind:
             found.append(f"{len(self.missed)} instructions were not met again")
         if way.signalled == 0 and self.handled != self.sent:
             found.append(f"{self.sent} signals sent, {self.handled} handled")
+        if way.signalled == 0 and self.more != self.again:
+            found.append(f"{self.again} second signals sent, {self.more} handled")
         if way.signalled != 0 and self.handled:
             found.append(f"{self.handled} signals of a follower handled")
         return [f"{self.name}: {problem}" for problem in found]
@@ -135,14 +146,16 @@ def inject(program: str, base: Path, way: Way, kinds: Sequence[int] = (), timeou
 def read(stdout: str, log: str) -> list[Kind]:
     """What the program and the monitor say of each kind."""
     kinds: dict[int, Kind] = {}
-    for line in re.finditer(r"^(\d+) (.*): (\d+) signals$", stdout, re.M):
-        kinds[int(line[1])] = Kind(name=line[2], handled=int(line[3]))
+    for line in re.finditer(r"^(\d+) (.*): (\d+) signals, (\d+) more$", stdout, re.M):
+        kinds[int(line[1])] = Kind(name=line[2], handled=int(line[3]), more=int(line[4]))
     for line_of_log in log.splitlines():
         event = json.loads(line_of_log)
         if event["event"] == "stepped":
             kind = kinds[event["kind"]]
             kind.passed = {(part, offset) for part in ("stub", "agent") for offset in event[part]}
             kind.ways, kind.news = kind.ways + 1, event["news"]
+        elif event["event"] == "again":
+            kinds[event["kind"]].again += 1
         elif event["event"] in ("injected", "missed"):
             kind = kinds[event["kind"]]
             places = kind.injected if event["event"] == "injected" else kind.missed
@@ -162,6 +175,7 @@ WAYS = [
     Way(2, "balanced", watched=1, passages=3),
     *(Way(variants, policy, delay=2000) for variants in (2, 3) for policy in ("balanced", LOCKSTEP)),
     Way(2, "balanced", watched=1, delay=2000),
+    *(Way(variants, policy, second=SECOND) for variants in (1, 2, 3) for policy in ("balanced", LOCKSTEP)),
 ]
 
 

@@ -33,6 +33,8 @@ pub struct Injection {
     /// Number of the call behind which that way begins.
     pub marker: u64,
     pub signal: i32,
+    /// Another one, that is sent at any instruction behind the first; 0: none.
+    pub second: i32,
     /// How many passages over an instruction, on one way, get a signal each.
     pub passages: u32,
     /// Of so many instructions one gets a signal.

@@ -90,6 +90,7 @@ fn injection(config: &Bound<'_, PyDict>) -> PyResult<Option<Injection>> {
         signalled: get(&wanted, "signalled")?.unwrap_or(0),
         marker: get(&wanted, "marker")?.ok_or_else(|| missing("marker"))?,
         signal: get(&wanted, "signal")?.ok_or_else(|| missing("signal"))?,
+        second: get(&wanted, "second")?.unwrap_or(0),
         passages: get(&wanted, "passages")?.unwrap_or(1),
         stride: get::<u64>(&wanted, "stride")?.unwrap_or(1).max(1),
         delay: get(&wanted, "delay")?.unwrap_or(0),

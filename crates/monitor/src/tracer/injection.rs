@@ -27,7 +27,7 @@ const HIDDEN: u64 = 1 << 16 | 1 << 17 | 1 << 8;
 
 /// How often a thread may fail to come to an instruction before that is given up: what a waiting thread does differs from
 /// time to time.
-const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 3;
 /// Stepped ways with nothing new, after which a kind is done: stepping takes long.
 const ENOUGH: u32 = 3;
 /// By how much the others stand still longer while a thread is stepped, which takes about so much longer.
@@ -79,6 +79,8 @@ enum Way {
     Learnt(Part, FxHashMap<Place, u32>),
     /// Up to a breakpoint: passages so far.
     Hunted(Wish, u32),
+    /// One signal was sent; up to a breakpoint where another is due.
+    HuntedAgain(Wish),
     /// Not watched: it stands still for a while.
     Delayed,
 }
@@ -103,6 +105,13 @@ impl Injector {
     pub(super) fn new(config: &Config) -> Option<Box<Self>> {
         let plan = config.injection?;
         Some(Box::new(Self { plan, accounts: FxHashMap::default(), round: None }))
+    }
+
+    /// Any instruction of this kind, another one each time.
+    fn somewhere(&self, kind: u64) -> Option<Wish> {
+        let known = &self.accounts.get(&kind)?.known;
+        let index = usize::try_from(signals_unsafe::random()).unwrap_or(0) % known.len().max(1);
+        known.keys().nth(index).map(|&place| Wish { place, passage: 1, attempts: 0 })
     }
 
     fn round_of(&mut self, tid: i32) -> Option<&mut Round> {
@@ -175,19 +184,27 @@ impl Tracer<'_> {
         let Some(injector) = &mut self.injector else { return Ok(false) };
         let Some(round) = injector.round_of(stopped.tid()) else { return Ok(false) };
         let Ok(info) = stopped.signal_info() else { return Ok(false) };
-        let kind = round.kind;
-        let Way::Hunted(wish, passages) = &mut round.way else { return Ok(info.is_step()) };
-        if !info.is_breakpoint() {
-            return Ok(false);
+        let Round { kind, way, .. } = round;
+        match way {
+            Way::Hunted(wish, passages) if info.is_breakpoint() => {
+                *passages += 1;
+                if *passages == wish.passage {
+                    let (kind, wish) = (*kind, *wish);
+                    self.sent_first(stopped, kind, wish)?;
+                }
+                Ok(true)
+            }
+            Way::HuntedAgain(wish) if info.is_breakpoint() => {
+                let (kind, wish, signal) = (*kind, *wish, injector.plan.second);
+                injector.round = None;
+                stopped.set_breakpoint(None)?;
+                self.send(stopped.tid(), signal);
+                self.tell("again", kind, wish);
+                Ok(true)
+            }
+            Way::Learnt(..) => Ok(info.is_step()),
+            _ => Ok(false),
         }
-        *passages += 1;
-        if *passages == wish.passage {
-            let wish = *wish;
-            injector.round = None;
-            stopped.set_breakpoint(None)?;
-            self.fulfil(stopped.tid(), kind, wish);
-        }
-        Ok(true)
     }
 
     /// How a thread goes on that may be on a way that counts.
@@ -201,7 +218,7 @@ impl Tracer<'_> {
         let Some(round) = self.injector.as_mut().and_then(|injector| injector.round_of(tid)) else {
             return Ok(how);
         };
-        if signal != 0 {
+        if signal != 0 && !matches!(round.way, Way::HuntedAgain(_)) {
             // What a handler does is not part of the round.
             self.end_round(stopped)?;
             return Ok(how);
@@ -231,6 +248,7 @@ impl Tracer<'_> {
         };
         match way {
             Way::Delayed => {}
+            Way::HuntedAgain(_) => stopped.set_breakpoint(None)?,
             Way::Learnt(_, passages) => self.learn(kind, &passages),
             Way::Hunted(wish, _) => {
                 stopped.set_breakpoint(None)?;
@@ -277,12 +295,24 @@ impl Tracer<'_> {
         Some(Place { address, offset: address - patch.stub(), in_stub: true })
     }
 
-    fn fulfil(&self, tid: i32, kind: u64, wish: Wish) {
-        let Some(plan) = self.injector.as_ref().map(|injector| injector.plan) else { return };
-        let Some(task) = self.tasks.get(&tid) else { return };
+    /// The thread has come to its instruction.
+    fn sent_first(&mut self, stopped: &Stopped, kind: u64, wish: Wish) -> Result<(), Error> {
+        let tid = stopped.tid();
+        let Some(injector) = &mut self.injector else { return Ok(()) };
+        let signal = injector.plan.signal;
+        let next = if injector.plan.second == 0 { None } else { injector.somewhere(kind) };
+        injector.round = next.map(|wish| Round { tid, kind, way: Way::HuntedAgain(wish) });
+        stopped.set_breakpoint(next.map(|wish| wish.place.address))?;
+        self.send(tid, signal);
         self.tell("injected", kind, wish);
-        // Not to the thread: that is how the monitor sends what it has put off.
-        signals_unsafe::send(task.set.tid(plan.signalled), plan.signal);
+        Ok(())
+    }
+
+    /// Not to the thread: that is how the monitor sends what it has put off.
+    fn send(&self, tid: i32, signal: i32) {
+        if let (Some(injector), Some(task)) = (&self.injector, self.tasks.get(&tid)) {
+            signals_unsafe::send(task.set.tid(injector.plan.signalled), signal);
+        }
     }
 
     fn tell(&self, event: &str, kind: u64, wish: Wish) {
