@@ -29,6 +29,8 @@ MARKER = 95
 ROUNDS, QUIET = 20_000, 300
 #: The first real-time signal that the C library leaves to programs.
 SECOND = int(signal.SIGRTMIN)
+#: Seconds; less than the program's alarm takes, and more than anything else.
+LATE = 0.1
 #: With a watched follower whose signals mean nothing, rounds can't be told by what comes of them.
 BLIND_ROUNDS = 2500
 #: What of the instructions may be missed: what a waiting thread does differs from time to time.
@@ -85,6 +87,8 @@ class Kind:
     #: How many signals were sent, and second ones.
     sent: int = 0
     again: int = 0
+    #: Alarms that came behind a signal, in the same round: it should have ended the waiting.
+    late: int = 0
     #: Stepped ways, and how many instructions were new on the last.
     ways: int = 0
     news: int = 0
@@ -115,6 +119,8 @@ class Kind:
             found.append(f"{self.again} second signals sent, {self.more} handled")
         if way.signalled != 0 and self.handled:
             found.append(f"{self.handled} signals of a follower handled")
+        if self.late:
+            found.append(f"{self.late} signals did not end the waiting")
         return [f"{self.name}: {problem}" for problem in found]
 
 
@@ -148,19 +154,27 @@ def read(stdout: str, log: str) -> list[Kind]:
     kinds: dict[int, Kind] = {}
     for line in re.finditer(r"^(\d+) (.*): (\d+) signals, (\d+) more$", stdout, re.M):
         kinds[int(line[1])] = Kind(name=line[2], handled=int(line[3]), more=int(line[4]))
-    for line_of_log in log.splitlines():
-        event = json.loads(line_of_log)
-        if event["event"] == "stepped":
-            kind = kinds[event["kind"]]
-            kind.passed = {(part, offset) for part in ("stub", "agent") for offset in event[part]}
-            kind.ways, kind.news = kind.ways + 1, event["news"]
-        elif event["event"] == "again":
-            kinds[event["kind"]].again += 1
-        elif event["event"] in ("injected", "missed"):
-            kind = kinds[event["kind"]]
-            places = kind.injected if event["event"] == "injected" else kind.missed
-            places.add((event["part"], event["offset"]))
-            kind.sent += event["event"] == "injected"
+    signalled, since = Kind(), float("inf")
+    for event in map(json.loads, log.splitlines()):
+        kind = kinds.get(event.get("kind"), Kind())
+        place = (event.get("part"), event.get("offset"))
+        match event["event"]:
+            case "round":
+                since = float("inf")
+            case "stepped":
+                kind.passed = {(part, offset) for part in ("stub", "agent") for offset in event[part]}
+                kind.ways, kind.news = kind.ways + 1, event["news"]
+            case "injected":
+                signalled, since = kind, event["time"]
+                kind.sent += 1
+                kind.injected.add(place)
+            case "again":
+                kind.again += 1
+            case "missed":
+                kind.missed.add(place)
+            # One that came before, and was put off, comes again soon.
+            case "signal" if event["signal"] == signal.SIGALRM and event["time"] - since > LATE:
+                signalled.late += 1
     return list(kinds.values())
 
 

@@ -173,6 +173,7 @@ impl Tracer<'_> {
         }
         if let (Some(injector), true) = (&mut self.injector, marks) {
             injector.begin(tid, registers.r9);
+            self.session.events.event("round", json!({"kind": registers.r9}));
             let stepped = matches!(injector.round, Some(Round { way: Way::Learnt(..), .. }));
             self.session.stepping.store(stepped, Ordering::Release);
         }
