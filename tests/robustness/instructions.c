@@ -2,7 +2,6 @@
    anywhere behind the marker. Of every kind of call there are so many rounds at most, and as few as it takes until so many
    pass without a signal. */
 #include "../programs/check.h"
-
 #include <link.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -12,18 +11,15 @@
 
 #include "../programs/hot.h"
 
-/* Kinds that make their marker themselves. */
-enum { RESCUED = 21, QUERY_IN_CHILD, WRITE_IN_CHILD };
+enum { RESCUED = 21, DISTURBED, QUERY_IN_CHILD, WRITE_IN_CHILD };
 enum { MARKER = SYS_umask, BYTES = 48, LARGE = 300000, SPIN = 30000000, ALARM = 250, FEW = 12, RANGES = 16 };
 static volatile sig_atomic_t handled, others, again, wrong, leaves, rescues;
 static int ends[2], ask[2], zero;
 static pid_t self;
 static char out[BYTES], in[BYTES], large[LARGE];
-static int restarts, ranges, begun;
+static int restarts, ranges, begun, disturbances;
 static sigjmp_buf outside;
-static struct {
-    uintptr_t begin, end;
-} code[RANGES];
+static uintptr_t code[RANGES][2];
 
 static int note(struct dl_phdr_info *object, size_t size, void *unused) {
     (void)size;
@@ -31,8 +27,8 @@ static int note(struct dl_phdr_info *object, size_t size, void *unused) {
     for (int i = 0; i < object->dlpi_phnum && ranges < RANGES; i++) {
         const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
         if (segment->p_type == PT_LOAD && segment->p_flags & PF_X) {
-            code[ranges].begin = object->dlpi_addr + segment->p_vaddr;
-            code[ranges].end = code[ranges].begin + segment->p_memsz;
+            code[ranges][0] = object->dlpi_addr + segment->p_vaddr;
+            code[ranges][1] = code[ranges][0] + segment->p_memsz;
             ranges++;
         }
     }
@@ -47,9 +43,8 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     int found = 0;
     (void)info;
     for (int i = 0; i < ranges; i++)
-        found |= at >= code[i].begin && at < code[i].end;
-    wrong += !found;
-    wrong += (registers[REG_EFL] & 0x100) != 0; /* a debugger's flag */
+        found |= at >= code[i][0] && at < code[i][1];
+    wrong += !found || (registers[REG_EFL] & 0x100) != 0; /* a debugger's flag */
     if (number == SIGUSR1)
         handled++;
     else if (number == SIGUSR2)
@@ -69,8 +64,8 @@ static void on(int number, int flags) {
     must(sigaction(number, &action, NULL), "sigaction");
 }
 
-static void at(int line, const char *kind, long result) {
-    printf("FAIL %s, line %d: %ld\n", kind, line, result);
+static void wrong_at(int line, int kind, long result) {
+    printf("FAIL kind %d, line %d: %ld\n", kind, line, result);
     fflush(stdout);
     exit(1);
 }
@@ -98,15 +93,18 @@ static int parent_waits(void) {
     return got > 1 && (text[0] == '0' || text[0] == '7') && text[1] == ' ';
 }
 
-/* A child that writes when the parent waits, and sends a signal before that if it is asked to. */
+/* A child that writes ('w') when the parent waits, or sends a signal ('k'), or both ('s'); it need not wait for that when
+   there is another wish ('x'). */
 static void helper(void) {
+    struct pollfd next = {ask[0], POLLIN, 0};
     char wish;
     while (read(ask[0], &wish, 1) == 1) {
-        for (int i = 0; i < 200 && !parent_waits(); i++)
+        for (int i = 0; wish != 'x' && i < 200 && !parent_waits() && poll(&next, 1, 0) == 0; i++)
             usleep(100);
-        if (wish == 's')
+        if (wish == 's' || wish == 'k')
             kill(getppid(), SIGUSR2);
-        must(write(ends[1], out, BYTES), "write in the helper");
+        if (wish == 's' || wish == 'w')
+            must(write(ends[1], out, BYTES), "write in the helper");
     }
     _exit(0);
 }
@@ -122,8 +120,7 @@ static void fill(void) {
 /* What was written is there, once. */
 static int drained(void) {
     char more[2 * BYTES];
-    int good = read(ends[0], more, sizeof more) == BYTES && memcmp(more, out, BYTES) == 0;
-    return good;
+    return read(ends[0], more, sizeof more) == BYTES && memcmp(more, out, BYTES) == 0;
 }
 
 static int same(void) {
@@ -154,7 +151,7 @@ static long gather(void) {
 static long unreadable(void) { return hot(SYS_write, ends[1], 64, BYTES); }
 static long unwritable(void) { return hot(SYS_read, ends[0], 64, BYTES); }
 static int refused(long result) { return result == -EFAULT; }
-static int refused_and_there(long result) { return result == -EFAULT && drained(); }
+static int refused_and_there(long result) { return refused(result) && drained(); }
 static long nowhere(void) { return hot(SYS_read, -1, (long)in, BYTES); }
 static int not_open(long result) { return result == -EBADF; }
 
@@ -197,10 +194,8 @@ static void hold(void) {
 }
 static int given_and_let(long result) {
     sigset_t none;
-    int good = given(result);
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    return good;
+    return given(result) && sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
 
 /* Nobody but the handler writes, and if the signal does not come, the alarm does: that must not come first. */
@@ -217,6 +212,18 @@ static int rescued(long result) {
     return taken(result);
 }
 
+/* The same, with a signal that comes while it waits. */
+static void rescue_with_signal(void) {
+    rescues = 1;
+    wish('k');
+}
+static int rescued_and_disturbed(long result) {
+    wish('x');
+    while (others == disturbances)
+        usleep(100);
+    return taken(result);
+}
+
 /* No call follows: the signal comes to the program while it computes. */
 static int queried_and_no_more(long result) {
     for (volatile long i = 0; i < SPIN && handled == begun; i++)
@@ -225,8 +232,7 @@ static int queried_and_no_more(long result) {
 }
 
 static long doze(void) {
-    struct timespec moment = {0, 1000000};
-    return hot(SYS_nanosleep, (long)&moment, 0, 0);
+    return hot(SYS_nanosleep, (long)&(struct timespec){0, 1000000}, 0, 0);
 }
 static int dozed(long result) { return result == 0 || result == -EINTR; }
 
@@ -269,7 +275,7 @@ static int ended_and_drained(long result) {
 
 /* All registers are as they were. */
 static long marked(void) {
-    static unsigned long before[15], after[15];
+    static unsigned long after[6];
     static unsigned char vectors[2][256] __attribute__((aligned(16)));
     unsigned long flags = 0;
     long result;
@@ -290,7 +296,6 @@ static long marked(void) {
                      : "rcx", "r11", "rdx", "r8", "r9", "r10", "r12", "r13", "memory", "cc", "xmm0", "xmm1", "xmm2",
                        "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
                        "xmm14", "xmm15");
-    (void)before;
     for (unsigned long i = 0; i < 6; i++)
         wrong += after[i] != 0x4444 + i * 0x1111;
     wrong += (flags & 0x501) != 0x401 || memcmp(vectors[0], vectors[1], sizeof vectors[0]) != 0;
@@ -327,27 +332,28 @@ static const struct {
     {"sleep", nothing, doze, dozed, 1},
     {"fork", nothing, breed, bred, 1},
     {"read that the handler ends", rescue, take, rescued, 1},
+    {"read that ends by another signal", rescue_with_signal, take, rescued_and_disturbed, 1},
     {"query in a child that ends", nothing, ended_query, ended, 1},
     {"write in a child that ends", nothing, ended_write, ended_and_drained, 1},
 };
 
 /* One round; whether a signal came. */
 static int round_of(int kind) {
-    int before = begun = handled, heard = others;
+    int before = begun = handled, heard = disturbances = others;
     kinds[kind].prepare();
     volatile long result = -EINTR;
     if (sigsetjmp(outside, 1) == 0) {
-        if (kind < QUERY_IN_CHILD)
+        if (kind < QUERY_IN_CHILD) /* children mark for themselves */
             mark(kind);
         result = kinds[kind].call();
     }
     if (!kinds[kind].right(result))
-        at(__LINE__, kinds[kind].name, result);
+        wrong_at(__LINE__, kind, result);
     meet();
     if (wrong || handled - before > 1)
-        at(__LINE__, kinds[kind].name, handled - before);
-    if (others - heard != (kinds[kind].prepare == disturbed))
-        at(__LINE__, kinds[kind].name, others - heard);
+        wrong_at(__LINE__, kind, handled - before);
+    if (others - heard != (kinds[kind].prepare == disturbed || kind == DISTURBED))
+        wrong_at(__LINE__, kind, others - heard);
     return handled - before;
 }
 
