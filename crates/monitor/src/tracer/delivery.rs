@@ -106,7 +106,7 @@ impl Tracer<'_> {
     /// are put off or do what they do to programs without a handler (leader).
     pub(super) fn until_signal(&mut self, tid: i32, sent: Sent) -> Result<Came, Error> {
         loop {
-            let (stopped, event) = wait_for(tid)?;
+            let (mut stopped, event) = wait_for(tid)?;
             match event {
                 Event::Stopped(Stop::Signal(signal)) => {
                     let info = stopped.signal_info()?;
@@ -114,7 +114,9 @@ impl Tracer<'_> {
                         return Ok(Came::Due(stopped));
                     }
                     let mut deliver = 0;
-                    if self.leads() && has_handler(tid, signal) {
+                    if info.is_fault() && !info.is_step() {
+                        stopped = self.fault_again(stopped, &info)?;
+                    } else if self.leads() && has_handler(tid, signal) {
                         self.defer(tid, info);
                     } else if self.leads() {
                         if stops(signal) {

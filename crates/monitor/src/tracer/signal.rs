@@ -450,6 +450,18 @@ impl Tracer<'_> {
         Ok((stopped, rip.map(|rip| Registers { rip, orig_rax: u64::MAX, ..registers })))
     }
 
+    /// A fault that comes while something else is waited for: the thread goes on elsewhere, or faults once more later.
+    /// Behind a breakpoint the processor is one byte further, and what follows is no instruction if a patch has put it
+    /// there.
+    pub(super) fn fault_again(&mut self, stopped: Stopped, info: &SignalInfo) -> Result<Stopped, Error> {
+        let (stopped, out) = self.way_out(stopped, info)?;
+        let registers = stopped.registers()?;
+        let trap = info.signal() == libc::SIGTRAP && info.code() == libc::SI_KERNEL;
+        let back = Registers { rip: registers.rip - u64::from(trap), ..registers };
+        stopped.set_registers(&out.unwrap_or(back))?;
+        Ok(stopped)
+    }
+
     /// Before a signal is delivered: a thread in a stub is shown where the program is.
     pub(super) fn show_program(&self, stopped: &Stopped) -> Result<(), Error> {
         if self.session.agents.is_none() {
