@@ -83,9 +83,14 @@ pub(super) enum Came {
 }
 
 impl Tracer<'_> {
-    /// Sends a signal to a stopped thread and delivers it with the leader's details.
+    /// Sends a signal to a stopped thread and delivers it with the leader's details. What it does without a handler it
+    /// does to the leader, and followers end with that: one that ended first would seem to have ended by itself. (The
+    /// signal may have come before an exec, which takes handlers away, or while the monitor made calls of its own.)
     pub(super) fn inject(&mut self, stopped: Stopped, info: &SignalInfo) -> Result<(), Error> {
         let tid = stopped.tid();
+        if !self.leads() && !has_handler(tid, info.signal()) {
+            return self.go_on(stopped, 0);
+        }
         let tgid = self.task(tid)?.tgid;
         let own = self.own_info(tid, info);
         let sent = Sent::send(tgid, tid, info.signal(), stopped.signal_mask()?)?;

@@ -390,7 +390,8 @@ impl Tracer<'_> {
         } else {
             let stopped = self.where_the_leader_is(tid, info.signal())?;
             stopped.set_signal_info(&self.own_info(tid, info))?;
-            self.go_on(stopped, info.signal())?;
+            let signal = if has_handler(tid, info.signal()) { info.signal() } else { 0 };
+            self.go_on(stopped, signal)?;
         }
         let taken = set.taken.fetch_add(1, Ordering::AcqRel) + 1;
         if taken as usize >= self.session.followers().count() {
