@@ -132,12 +132,17 @@ impl Tracer<'_> {
             }
         }
         let _ = memory.write(place, &saved);
+        if answer < 0 && is_ending(leader_tid) {
+            // A signal has ended the leader; this variant ends when that is reported.
+            return Err(Error::Gone);
+        }
         let opened = expect("opening the leader's file", answer)?;
         // Another thread may have changed the path before the kernel read it.
         let wanted = file_identity(leader_tid, fd);
         if wanted.is_none() || file_identity(calls.tid(), answer) != wanted {
             calls.call(libc::SYS_close, [opened, 0, 0, 0, 0, 0])?;
-            return Err(Error::Os { call: "opening the leader's file", errno: libc::ENOENT });
+            let error = Error::Os { call: "opening the leader's file", errno: libc::ENOENT };
+            return Err(if is_ending(leader_tid) { Error::Gone } else { error });
         }
         Ok(opened)
     }
@@ -208,4 +213,12 @@ fn expect(call: &'static str, answer: i64) -> Result<u64, Error> {
     }
     #[allow(clippy::cast_sign_loss)]
     Ok(answer as u64)
+}
+
+/// Whether a thread is on its way out and may have closed its files (PF_EXITING, include/linux/sched.h; proc_pid_stat(5)).
+fn is_ending(tid: i32) -> bool {
+    const EXITING: u64 = 4;
+    let text = std::fs::read_to_string(format!("/proc/{tid}/stat")).unwrap_or_default();
+    let flags = text.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(6));
+    flags.and_then(|flags| flags.parse().ok()).is_none_or(|flags: u64| flags & EXITING != 0)
 }
