@@ -166,6 +166,16 @@ fn padded(bytes: usize) -> usize {
     (bytes + 7) & !7
 }
 
+/// The variants in `set` (bits).
+pub fn variants(set: u32) -> impl Iterator<Item = usize> {
+    let mut left = set & ((1 << MAX_VARIANTS) - 1);
+    core::iter::from_fn(move || {
+        let first = (left != 0).then(|| left.trailing_zeros() as usize);
+        left &= left.wrapping_sub(1);
+        first
+    })
+}
+
 /// Whether `count` is ahead of `other` (both wrap).
 #[must_use]
 pub fn beyond(count: u32, other: u32) -> bool {
@@ -290,7 +300,7 @@ impl<const WORDS: usize> Shared<WORDS> {
     #[must_use]
     pub fn has_room(&self, cursor: Cursor, followers: u32) -> bool {
         let end = Self::after(cursor, Self::RECORD).at.wrapping_add(LINE);
-        (1..MAX_VARIANTS).filter(|&variant| followers & 1 << variant != 0).all(|variant| {
+        variants(followers & !1).all(|variant| {
             let read = self.posts[variant].at.load(Ordering::Acquire);
             end.wrapping_sub(read) <= Self::BYTES
         })
@@ -300,7 +310,7 @@ impl<const WORDS: usize> Shared<WORDS> {
     #[must_use]
     pub fn bulk_is_free(&self, followers: u32) -> bool {
         let used = self.posts[0].bulk.load(Ordering::Relaxed);
-        (1..MAX_VARIANTS).filter(|&variant| followers & 1 << variant != 0).all(|variant| {
+        variants(followers & !1).all(|variant| {
             let read = self.posts[variant].at.load(Ordering::Acquire);
             read.wrapping_sub(used).cast_signed() >= 0
         })

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 
 use stretto_abi::context::{OUTPUTS_POINT, SIGNAL_POINT};
 use stretto_abi::policy::Mode;
-use stretto_abi::ring::{AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, Cursor, MAX_VARIANTS, THEN_SIGNAL};
+use stretto_abi::ring::{AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, Cursor, THEN_SIGNAL, variants};
 use stretto_semantics::{Identity, collect, gather};
 
 use crate::entry::{Call, Outcome};
@@ -129,17 +129,14 @@ fn cancel(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> Outcome {
 
 /// Whether no follower is in the monitor with a call that the leader has not come to.
 fn nobody_elsewhere(seat: &Seat<'_>, epoch: u32) -> bool {
-    let followers = seat.followers();
-    (1..MAX_VARIANTS).all(|variant| followers & 1 << variant == 0 || seat.slow(variant) == epoch)
+    variants(seat.followers()).all(|variant| seat.slow(variant) == epoch)
 }
 
 /// Waits until every follower has agreed. False: the call is the monitor's.
 fn all_agree(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> bool {
     // Those on the same CPU first: while the leader sleeps for them, the others agree.
-    let order = |shared: bool| {
-        (1..MAX_VARIANTS).filter(move |follower| (seat.plan.neighbours & 1 << follower != 0) == shared)
-    };
-    order(true).chain(order(false)).all(|follower| {
+    let (followers, neighbours) = (seat.followers(), seat.plan.neighbours);
+    variants(followers & neighbours).chain(variants(followers & !neighbours)).all(|follower| {
         let agreed = &seat.ring.posts[follower].agreed;
         seat.until(
             core::ptr::from_ref(agreed) as u64,
@@ -170,7 +167,7 @@ fn wait_for_reading(seat: &Seat<'_>, epoch: u32, room: impl Fn(u32) -> bool) -> 
     if room(seat.followers()) {
         return true;
     }
-    (1..MAX_VARIANTS).all(|follower| {
+    variants(seat.followers()).all(|follower| {
         let at = &seat.ring.posts[follower].at;
         seat.until(
             low_half(at),

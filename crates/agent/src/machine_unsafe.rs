@@ -45,9 +45,12 @@ global_asm!(
 
 // copy(to rdi, from rsi, length rdx) -> bytes not copied
 //
+// `rep movsb` takes long to begin, so a few words are moved one by one; what faults there begins again with it, which
+// tells how far it comes.
+//
 // Where the destination lies less than a cache line behind the source, but for multiples of 4096, `rep movsb` takes each
-// load for one of what it has just stored, and is twenty times slower (measured). Such copies go backwards; what faults
-// there begins again, forwards, which tells how far it comes.
+// load for one of what it has just stored, and is twenty times slower (measured). Such copies go backwards; they too begin
+// again, forwards, if they fault.
 global_asm!(
     ".globl stretto_copy",
     ".globl stretto_copy_back",
@@ -55,6 +58,8 @@ global_asm!(
     ".globl stretto_copy_end",
     "stretto_copy:",
     "mov rcx, rdx",
+    "cmp rdx, 64",
+    "jbe 4f",
     "mov eax, edi",
     "sub eax, esi",
     "and eax, 4095",
@@ -83,6 +88,29 @@ global_asm!(
     "dec r8",
     "jmp 2b",
     "3: xor eax, eax",
+    "ret",
+    "4: cmp rdx, 8",
+    "jb 7f",
+    "mov r9, [rsi + rdx - 8]",
+    "xor eax, eax",
+    "jmp 6f",
+    "5: mov r8, [rsi + rax]",
+    "mov [rdi + rax], r8",
+    "add rax, 8",
+    "6: lea r8, [rax + 8]",
+    "cmp r8, rdx",
+    "jb 5b",
+    "mov [rdi + rdx - 8], r9",
+    "xor eax, eax",
+    "ret",
+    "7: xor eax, eax",
+    "jmp 9f",
+    "8: mov r8b, [rsi + rax]",
+    "mov [rdi + rax], r8b",
+    "inc rax",
+    "9: cmp rax, rdx",
+    "jb 8b",
+    "xor eax, eax",
     "ret",
     "stretto_copy_begin:",
     "rep movsb",

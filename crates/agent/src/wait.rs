@@ -1,9 +1,9 @@
 //! Waiting for another variant: looking for a while, then sleeping.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use stretto_abi::context::Plan;
-use stretto_abi::ring::{MAX_VARIANTS, Ring, RingWithBulk};
+use stretto_abi::ring::{self, MAX_VARIANTS, Ring, RingWithBulk};
 
 use crate::machine_unsafe::gate;
 
@@ -118,10 +118,10 @@ impl Seat<'_> {
 
     /// Wakes `variants` (bits) that sleep on the word at `address`, which has just been written.
     pub fn wake(&self, variants: u32, address: u64) {
-        fence(Ordering::SeqCst);
-        let asleep = (0..MAX_VARIANTS)
-            .filter(|&variant| variants & 1 << variant != 0)
-            .any(|variant| self.ring.posts[variant].sleeping.load(Ordering::Relaxed) != 0);
+        // Who is about to sleep says so, then looks once more; the word was written, then this is read: all in one order
+        // (`SeqCst`), so that one of the two sees the other. No fence: all writers exchange, which is one.
+        let asleep = ring::variants(variants)
+            .any(|variant| self.ring.posts[variant].sleeping.load(Ordering::SeqCst) != 0);
         if asleep {
             let arguments = [address, FUTEX_WAKE, MAX_VARIANTS as u64, 0, 0, self.plan.secret];
             gate(SYS_FUTEX, &arguments, &self.plan.never);
