@@ -8,7 +8,7 @@ import pytest
 from stretto import policy
 from stretto.options import BY_NAME
 from stretto.syscalls import language
-from stretto.syscalls.compile import compile_table, load, rows, write
+from stretto.syscalls.compile import compile_table, load, memory_flags, rows, write
 from stretto.syscalls.in_process import in_process
 from stretto.syscalls.language import CONTROL, QUERY, TRANSFER, Description
 from stretto.syscalls.types import (
@@ -173,6 +173,24 @@ def test_well_known_calls(name: str, balanced: str, fast: str) -> None:
 )
 def test_reasons(name: str, reason: str) -> None:
     assert in_process(named(name)) == reason
+
+
+@pytest.mark.parametrize(
+    ("name", "takes", "gives"),
+    [
+        ("getpid", False, False),
+        ("read", False, True),
+        ("write", True, False),
+        ("readv", True, True),
+        ("fstat", False, True),
+        ("poll", False, True),
+        ("sendto", True, True),  # a structure is not looked into
+    ],
+)
+def test_what_agents_need_not_look_at(name: str, takes: bool, gives: bool) -> None:
+    flags = memory_flags(named(name))
+    assert bool(flags & language.TAKES_NO_MEMORY) != takes
+    assert bool(flags & language.GIVES_NO_MEMORY) != gives
 
 
 FLAT = struct("flat", 16, number=(0, U64), text=(8, Bytes[8]))

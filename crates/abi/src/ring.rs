@@ -56,7 +56,21 @@ pub struct Notices {
     pub slow: [AtomicU32; MAX_VARIANTS],
 }
 
-/// What one variant tells the others.
+/// Something that begins a cache line.
+#[derive(Debug, Default)]
+#[cfg_attr(not(loom), repr(C, align(64)))]
+pub struct Line<T>(T);
+
+impl<T> core::ops::Deref for Line<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// What one variant tells the others. What changes with every record, what seldom changes, and what is its own stand in
+/// lines apart: a line that another CPU has just written costs 0.1-0.4 us.
 #[derive(Debug, Default)]
 #[cfg_attr(not(loom), repr(C, align(4096)))] // the stacks of models are small
 pub struct Post {
@@ -66,10 +80,10 @@ pub struct Post {
     pub done: AtomicU32,
     /// Where the next record begins, in bytes since the beginning.
     pub at: AtomicU64,
-    /// Bytes from the beginning of the last record to `at`; only the leader's matters.
-    pub before: AtomicU32,
     /// It sleeps, or is about to.
-    pub sleeping: AtomicU32,
+    pub sleeping: Line<AtomicU32>,
+    /// Bytes from the beginning of the last record to `at`; only the leader's matters.
+    pub before: Line<AtomicU32>,
     /// How often it looks before it sleeps, as experience has shown; 0: no experience yet. For itself only.
     pub looks: AtomicU32,
     pub reserved: AtomicU32,
@@ -77,6 +91,8 @@ pub struct Post {
     pub calls: AtomicU64,
     /// Leader: where the record behind the last that used the bulk begins.
     pub bulk: AtomicU64,
+    /// Leader: how far each follower had read when it was last looked at.
+    pub seen: [AtomicU64; MAX_VARIANTS],
 }
 
 /// The ring as it lies in memory; `WORDS` of records.
@@ -295,13 +311,18 @@ impl<const WORDS: usize> Shared<WORDS> {
         &self.data[Self::index(cursor)]
     }
 
-    /// Whether none of `followers` (bits) still reads where the record at `cursor` may come to lie, or the tag behind
+    /// Leader: whether none of `followers` (bits) still reads where the record at `cursor` may come to lie, or the tag behind
     /// it, which its end clears: that may stand beyond the gap at the end of the ring.
     #[must_use]
     pub fn has_room(&self, cursor: Cursor, followers: u32) -> bool {
         let end = Self::after(cursor, Self::RECORD).at.wrapping_add(LINE);
         variants(followers & !1).all(|variant| {
+            let seen = &self.posts[0].seen[variant];
+            if end.wrapping_sub(seen.load(Ordering::Relaxed)) <= Self::BYTES {
+                return true;
+            }
             let read = self.posts[variant].at.load(Ordering::Acquire);
+            seen.store(read, Ordering::Relaxed);
             end.wrapping_sub(read) <= Self::BYTES
         })
     }

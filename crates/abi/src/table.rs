@@ -137,6 +137,10 @@ pub const MAY_SIGNAL: u32 = 2;
 pub const STARTS_TASK: u32 = 4;
 /// The description is partial; `note` tells what is missing.
 pub const PARTIAL: u32 = 8;
+/// No argument leads to memory that the kernel only reads.
+pub const TAKES_NO_MEMORY: u32 = 16;
+/// No argument leads to memory that the kernel writes.
+pub const GIVES_NO_MEMORY: u32 = 32;
 
 /// Directions, as bits.
 pub const DIR_IN: u8 = 1;

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 
 use stretto_abi::context::{Context, SIGNAL_POINT};
 use stretto_abi::ring::{AHEAD, BY_MONITOR, Cursor, Head, Phase, THEN_SIGNAL};
-use stretto_abi::table::Who;
+use stretto_abi::table::{GIVES_NO_MEMORY, Who};
 use stretto_semantics::{apply, gather};
 
 use crate::entry::{Call, Outcome};
@@ -43,8 +43,10 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
     }
     let outputs = outputs(seat.memory, cursor, &head);
     let mut memory = Local::default();
-    let applied = apply(&call.table, &call.row, &call.args, head.result, &mut memory, &call.apart, outputs);
-    if applied.is_err() {
+    let given = call.row.flags & GIVES_NO_MEMORY == 0;
+    if given
+        && apply(&call.table, &call.row, &call.args, head.result, &mut memory, &call.apart, outputs).is_err()
+    {
         // The record stays, for the monitor to see what there is no room for.
         return Outcome::Monitor;
     }

@@ -6,6 +6,7 @@ use core::sync::atomic::Ordering;
 use stretto_abi::context::{OUTPUTS_POINT, SIGNAL_POINT};
 use stretto_abi::policy::Mode;
 use stretto_abi::ring::{AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, Cursor, THEN_SIGNAL, variants};
+use stretto_abi::table::{GIVES_NO_MEMORY, TAKES_NO_MEMORY};
 use stretto_semantics::{Identity, collect, gather};
 
 use crate::entry::{Call, Outcome};
@@ -37,7 +38,8 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     }
     let mut args = call.args;
     let mut vectors: Vectors = [const { MaybeUninit::uninit() }; VECTORS];
-    if !whole || !redirect(call, &mut args, &mut vectors, &writer, &notes) {
+    let taken = call.row.flags & TAKES_NO_MEMORY == 0;
+    if !whole || taken && !redirect(call, &mut args, &mut vectors, &writer, &notes) {
         return Outcome::Monitor;
     }
     let lockstep = call.mode == Mode::Lockstep && followers != 0;
@@ -112,6 +114,9 @@ impl Made<'_> {
 
     /// Collects the outputs; how many bytes. `None`: they do not fit.
     fn outputs(&self, writer: &mut Writer<'_>) -> Option<usize> {
+        if self.call.row.flags & GIVES_NO_MEMORY != 0 {
+            return Some(0);
+        }
         writer.pad();
         let start = writer.length;
         let (call, mut memory) = (self.call, Local::default());

@@ -14,8 +14,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from stretto.syscalls.builder import NONE, Builder, DescriptionError, Scope
-from stretto.syscalls.language import CALLS, MECHANISMS, Description, family
-from stretto.syscalls.types import Integer
+from stretto.syscalls.language import (
+    CALLS,
+    GIVES_NO_MEMORY,
+    MECHANISMS,
+    TAKES_NO_MEMORY,
+    Description,
+    family,
+)
+from stretto.syscalls.types import BytesType, Integer, Named, Plain, Pointer, String, Type
 
 MAGIC = b"STRETTO\0"
 VERSION = 1
@@ -92,7 +99,7 @@ class _Rows:
             MECHANISMS.index(description.mechanism),
             description.result.kind,
             CATEGORIES.index(description.category),
-            description.flags,
+            description.flags | memory_flags(description),
             description.errno,
             expression(description.selector),
             first,
@@ -102,6 +109,26 @@ class _Rows:
             builder.string(description.note),
             0,
         )
+
+
+def memory_flags(description: Description) -> int:
+    """What the arguments say at a glance, so that an agent need not look at each."""
+    kinds = [kind for _, kind in description.arguments]
+    flags = 0
+    if not any(isinstance(kind, Pointer) and kind.direction == 1 for kind in kinds):
+        flags |= TAKES_NO_MEMORY
+    if not any(_may_give(kind) for kind in kinds):
+        flags |= GIVES_NO_MEMORY
+    return flags
+
+
+def _may_give(kind: Type) -> bool:
+    match kind:
+        case Integer() | Named() | Plain() | Pointer(target=None) | Pointer(direction=0):
+            return False
+        case Pointer(direction=1, target=BytesType() | String()):
+            return False
+    return True
 
 
 def compile_table(calls: dict[str, Description]) -> bytes:

@@ -19,7 +19,7 @@ from stretto.syscalls.types import Type
 REFUSED, LEADER, EACH, LOCAL = range(4)
 WHO = ("refused", "leader", "every variant", "local")
 
-BLOCKS, MAY_SIGNAL, STARTS_TASK, PARTIAL = 1, 2, 4, 8
+BLOCKS, MAY_SIGNAL, STARTS_TASK, PARTIAL, TAKES_NO_MEMORY, GIVES_NO_MEMORY = 1, 2, 4, 8, 16, 32
 
 #: What a call does outside of the program: it changes something, only asks, or moves data or a position.
 CONTROL, QUERY, TRANSFER = EFFECTS = "control", "query", "transfer"

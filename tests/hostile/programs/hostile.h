@@ -118,9 +118,11 @@ static inline uint8_t *stub(void) {
 /* crates/abi/src/ring.rs: what a variant writes of itself; the leader's records. */
 struct post {
     uint32_t agreed, done;
-    uint64_t at;
-    uint32_t before, sleeping, looks, reserved;
-    uint64_t calls, bulk;
+    uint64_t at, rest_of_line[6];
+    uint32_t sleeping, rest_of_that[15];
+    uint32_t before, rest_of_this[15];
+    uint32_t looks, reserved;
+    uint64_t calls, bulk, seen[MAX_VARIANTS];
 };
 
 static inline volatile struct post *post(void) {
