@@ -260,6 +260,9 @@ fn map_agent(calls: &mut RemoteCalls, image: &Image, scratch: u64) -> Result<Opt
     Ok(whole.then(|| Contexts::new(start)))
 }
 
+/// How often another place is tried for a ring.
+const ATTEMPTS: usize = 8;
+
 /// Maps a ring, writable only where this variant is the writer; its address.
 fn map_ring(
     calls: &mut RemoteCalls,
@@ -272,9 +275,19 @@ fn map_ring(
         return Ok(None);
     };
     let size = SIZE as u64;
-    let start = image.place(size, &mut random);
-    let answer = calls.call(libc::SYS_mmap, [start, size, READ, SHARED | FIXED_NOREPLACE, fd, 0])?;
-    let mut whole = !failed(answer) && maps_ours(calls.tid(), start, ring.descriptor());
+    let mut start = image.place(size, &mut random);
+    let flags = SHARED | FIXED_NOREPLACE;
+    let mut answer = calls.call(libc::SYS_mmap, [start, size, READ, flags, fd, 0])?;
+    // With many rings in one memory, a random place is now and then taken: what lies there must stay.
+    for _ in 0..ATTEMPTS {
+        if answer != -i64::from(libc::EEXIST) {
+            break;
+        }
+        start = image.place(size, &mut random);
+        answer = calls.call(libc::SYS_mmap, [start, size, READ, flags, fd, 0])?;
+    }
+    let mapped = !failed(answer);
+    let mut whole = mapped && maps_ours(calls.tid(), start, ring.descriptor());
     for (offset, length) in writable(variant) {
         if whole {
             let place = [start + offset, length, READ | WRITE, SHARED | FIXED, fd, offset];
@@ -282,7 +295,7 @@ fn map_ring(
             whole = whole && maps_ours(calls.tid(), start + offset, ring.descriptor());
         }
     }
-    if !whole {
+    if mapped && !whole {
         calls.call(libc::SYS_munmap, [start, size, 0, 0, 0, 0])?;
     }
     calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
