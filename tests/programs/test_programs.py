@@ -25,6 +25,8 @@ WARNINGS = (
     "-Wno-infinite-recursion",
 )
 GUESTS = load()
+#: What only this preset has in the process changes files and sockets.
+FAST = {"fast": ("--policy", "fast", "--patch-after", "1")}
 Run = Callable[[Guest, int, tuple[str, ...]], Outcome]
 
 
@@ -77,7 +79,7 @@ def test_natively(guest: Guest, run_guest: Run) -> None:
         pytest.param(guest, variants, options, id=f"{guest.label}-n{variants}-{tier}")
         for guest in GUESTS
         for variants in ((2, 4) if guest.source.startswith(("signals/", "processes/")) else (2,))
-        for tier, options in TIERS.items()
+        for tier, options in (TIERS | FAST if guest.source.startswith("descriptors/") else TIERS).items()
     ],
 )
 def test_equal_to_native(guest: Guest, variants: int, options: tuple[str, ...], run_guest: Run) -> None:

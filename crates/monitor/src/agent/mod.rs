@@ -33,9 +33,11 @@ impl Agents {
         random: &mut dyn FnMut() -> u64,
     ) -> std::io::Result<Self> {
         let described = Table::new(table).map_err(|_| std::io::ErrorKind::InvalidData)?;
-        let (rules, policy) = rules::rules(&described, policy);
+        let (leaders, policy) = rules::rules(&described, policy);
+        let (followers, _) = rules::rules(&described, &rules::of_followers(&described, &policy));
+        let rules = |variant| if variant == 0 { &leaders } else { &followers };
         let images = (0..placement.variants)
-            .map(|variant| Image::new(variant, table, &policy, &rules, placement, random))
+            .map(|variant| Image::new(variant, table, &policy, rules(variant), placement, random))
             .collect::<std::io::Result<_>>()?;
         Ok(Self { images, patch_after: patch_after.max(1) })
     }

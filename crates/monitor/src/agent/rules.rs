@@ -9,8 +9,6 @@ pub struct Rule {
     pub nr: u32,
     /// The last argument register must hold the variant's secret: the kernel ignores it.
     pub secret: bool,
-    /// Every variant makes the call, not only the leader.
-    pub each: bool,
     /// Any of these must hold; each is a list of (argument, value of its low half). One empty list: always.
     pub any: Vec<Vec<(u8, u32)>>,
 }
@@ -25,11 +23,18 @@ const FUTEX_WAKE: u32 = 1;
 #[must_use]
 pub fn own() -> Vec<Rule> {
     vec![
-        Rule { nr: FUTEX, secret: true, each: true, any: vec![vec![(1, FUTEX_WAKE)]] },
-        Rule { nr: FUTEX_WAITV, secret: true, each: true, any: vec![Vec::new()] },
-        Rule { nr: SCHED_YIELD, secret: true, each: true, any: vec![Vec::new()] },
-        Rule { nr: RESTART_SYSCALL, secret: false, each: true, any: vec![Vec::new()] },
+        Rule { nr: FUTEX, secret: true, any: vec![vec![(1, FUTEX_WAKE)]] },
+        Rule { nr: FUTEX_WAITV, secret: true, any: vec![Vec::new()] },
+        Rule { nr: SCHED_YIELD, secret: true, any: vec![Vec::new()] },
+        Rule { nr: RESTART_SYSCALL, secret: false, any: vec![Vec::new()] },
     ]
+}
+
+/// The policy of the calls that followers make too; the others are the monitor's, if a follower makes them.
+#[must_use]
+pub fn of_followers(table: &Table<'_>, policy: &[u8]) -> Vec<u8> {
+    let each = |row: u32| table.call(row).is_some_and(|row| row.who == Who::Each);
+    (0..).zip(policy).map(|(row, mode)| if each(row) { *mode } else { Mode::Monitored as u8 }).collect()
 }
 
 /// The rules for the program's calls, and the policy without what no filter can say: such rows are monitored.
@@ -39,7 +44,7 @@ pub fn rules(table: &Table<'_>, policy: &[u8]) -> (Vec<Rule>, Vec<u8>) {
     let mut rules = Vec::new();
     for nr in 0..table.numbers() {
         let Some(row) = table.by_number(u64::from(nr)) else { continue };
-        let mut rule = Rule { nr, secret: row.args[5] == NONE, each: row.who == Who::Each, any: Vec::new() };
+        let mut rule = Rule { nr, secret: row.args[5] == NONE, any: Vec::new() };
         collect(table, policy, &row, &[], &mut rule, &mut allowed);
         if !rule.any.is_empty() && !own().iter().any(|own| own.nr == nr) {
             rules.push(rule);
