@@ -1,7 +1,6 @@
 """Builds the hostile programs and runs them under Stretto, in tier 2 with every site patched at once."""
 
 import json
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.support.build import compiled
 from tests.support.runner import decoded, fresh, run
 
 PROGRAMS = Path(__file__).parent / "programs"
-WARNINGS = ("-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result")
 DIVERGENCE = 86
 FAILED = 125
 #: Seconds that a variant may lag behind in these tests.
@@ -49,10 +48,7 @@ def builder(base: Path) -> Callable[[str], str]:
 
     @cache
     def build(name: str) -> str:
-        target = base / name
-        command = ["gcc", *WARNINGS, f"-I{PROGRAMS}", str(PROGRAMS / f"{name}.c"), "-o", str(target)]
-        subprocess.run(command, check=True)
-        return str(target)
+        return compiled(base / name, [PROGRAMS / f"{name}.c"], f"-I{PROGRAMS}", "-Wno-unused-result")
 
     return build
 

@@ -1,9 +1,9 @@
 """Followers with binaries of their own: the same program from another compilation, seen as one program."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
+from tests.support.build import compiled
 from tests.support.compare import difference
 from tests.support.runner import NATIVE, TIERS, fresh, run
 
@@ -12,10 +12,7 @@ PROGRAMS = Path(__file__).parents[1] / "programs"
 
 def build(source: str, flag: str, base: Path) -> Path:
     """The program, compiled with one more flag."""
-    program = base / f"program{flag}"
-    command = ["gcc", "-std=gnu17", flag, f"-I{PROGRAMS}", str(PROGRAMS / source), "-o", str(program)]
-    subprocess.run(command, check=True)
-    return program
+    return Path(compiled(base / f"program{flag}", [PROGRAMS / source], flag, f"-I{PROGRAMS}"))
 
 
 @pytest.mark.parametrize("tier", TIERS)

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -11,19 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.programs.table import HERE, Guest, load
+from tests.support.build import compiled
 from tests.support.compare import difference
 from tests.support.runner import NATIVE, TIERS, Outcome, decoded, fresh, run
 
-WARNINGS = (
-    "-std=gnu17",
-    "-O1",
-    "-g",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-    "-Wno-unused-result",
-    "-Wno-infinite-recursion",
-)
+#: What guests do on purpose.
+MEANT = ("-Wno-unused-result", "-Wno-infinite-recursion")
 GUESTS = load()
 #: What only this preset has in the process changes files and sockets.
 FAST = {"fast": ("--policy", "fast", "--patch-after", "1")}
@@ -39,12 +31,8 @@ def run_guest(tmp_path_factory: pytest.TempPathFactory) -> Run:
     def build(source: Path, flags: tuple[str, ...]) -> str:
         folder = base / ("bin" + "".join(flags))
         folder.mkdir(exist_ok=True)
-        target = folder / source.stem
-        command = ["gcc", *WARNINGS, f"-I{HERE}", str(source), "-o", str(target), *flags]
-        if "-nostdlib" not in flags:
-            command += ["-pthread"]
-        subprocess.run(command, check=True)
-        return str(target)
+        threads = () if "-nostdlib" in flags else ("-pthread",)
+        return compiled(folder / source.stem, [source], f"-I{HERE}", *MEANT, *flags, *threads)
 
     @cache
     def run_it(guest: Guest, variants: int, options: tuple[str, ...]) -> Outcome:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.build import compiled
 from tests.support.leftovers import adopt_orphans, end_descendants, remaining
 from tests.support.runner import NATIVE, environment, fresh, guarded
 
@@ -51,12 +52,7 @@ class Figures:
 
 def build(base: Path) -> str:
     """The program."""
-    target = base / "calls"
-    subprocess.run(
-        ["gcc", "-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", str(SOURCE), "-o", str(target)],
-        check=True,
-    )
-    return str(target)
+    return compiled(base / "calls", [SOURCE])
 
 
 class Run:

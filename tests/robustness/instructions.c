@@ -2,49 +2,30 @@
    anywhere behind the marker. Of every kind of call there are so many rounds at most, and as few as it takes until so many
    pass without a signal. */
 #include "../programs/check.h"
-#include <link.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <ucontext.h>
 
+#include "../programs/code.h"
 #include "../programs/hot.h"
 
 enum { RESCUED = 21, DISTURBED, QUERY_IN_CHILD, WRITE_IN_CHILD };
-enum { MARKER = SYS_umask, BYTES = 48, LARGE = 300000, SPIN = 30000000, ALARM = 250, FEW = 12, RANGES = 16 };
+enum { MARKER = SYS_umask, BYTES = 48, LARGE = 300000, SPIN = 30000000, ALARM = 250, FEW = 12 };
 static volatile sig_atomic_t handled, others, again, wrong, leaves, rescues;
 static int ends[2], ask[2], zero;
 static pid_t self;
 static char out[BYTES], in[BYTES], large[LARGE];
-static int restarts, ranges, begun, disturbances;
+static int restarts, begun, disturbances;
 static sigjmp_buf outside;
-static uintptr_t code[RANGES][2];
-
-static int note(struct dl_phdr_info *object, size_t size, void *unused) {
-    (void)size;
-    (void)unused;
-    for (int i = 0; i < object->dlpi_phnum && ranges < RANGES; i++) {
-        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-        if (segment->p_type == PT_LOAD && segment->p_flags & PF_X) {
-            code[ranges][0] = object->dlpi_addr + segment->p_vaddr;
-            code[ranges][1] = code[ranges][0] + segment->p_memsz;
-            ranges++;
-        }
-    }
-    return 0;
-}
 
 /* It sees the program, where and as it is without an agent. What it does goes through the same place as what it
    interrupts. */
 static void on_signal(int number, siginfo_t *info, void *context) {
     const greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-    uintptr_t at = (uintptr_t)registers[REG_RIP];
-    int found = 0;
     (void)info;
-    for (int i = 0; i < ranges; i++)
-        found |= at >= code[i][0] && at < code[i][1];
-    wrong += !found || (registers[REG_EFL] & 0x100) != 0; /* a debugger's flag */
+    wrong += !is_code((uintptr_t)registers[REG_RIP]) || (registers[REG_EFL] & 0x100) != 0; /* a debugger's flag */
     if (number == SIGUSR1)
         handled++;
     else if (number == SIGUSR2)
@@ -383,7 +364,7 @@ int main(int count, char **arguments) {
     must(pipe(ends), "pipe");
     must(pipe(ask), "pipe");
     zero = (int)must(open("/dev/zero", O_RDONLY), "open");
-    dl_iterate_phdr(note, NULL);
+    note_code();
     pid_t child = (pid_t)must(fork(), "fork");
     if (child == 0) {
         close(ask[1]);

@@ -10,7 +10,6 @@ import argparse
 import json
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.robustness.injected import LOCKSTEP
+from tests.support.build import compiled
 from tests.support.runner import decoded, environment, fresh, run
 
 ROOT = Path(__file__).parents[2]
@@ -127,10 +127,7 @@ class Kind:
 
 def build(base: Path) -> str:
     """The program."""
-    target = base / "instructions"
-    warnings = ("-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror")
-    subprocess.run(["gcc", *warnings, str(SOURCE), "-o", str(target)], check=True)
-    return str(target)
+    return compiled(base / "instructions", [SOURCE])
 
 
 def inject(program: str, base: Path, way: Way, kinds: Sequence[int] = (), timeout: float = 600) -> list[Kind]:

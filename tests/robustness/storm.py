@@ -7,13 +7,13 @@ pages. Prints how many sites were patched and restored; ends with 1 if anything 
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.build import compiled
 from tests.support.compare import difference
 from tests.support.runner import NATIVE, TIERS, fresh, run
 
@@ -48,10 +48,7 @@ class Figures:
 
 def build(base: Path) -> str:
     """The program."""
-    target = base / "storm"
-    flags = ("-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread")
-    subprocess.run(["gcc", *flags, *map(str, SOURCES), "-o", str(target)], check=True)
-    return str(target)
+    return compiled(base / "storm", SOURCES, "-pthread")
 
 
 def measure(

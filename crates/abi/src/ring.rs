@@ -220,16 +220,14 @@ impl Head {
     /// Byte offset of the arguments in the payload.
     #[must_use]
     pub fn arguments_at(&self) -> usize {
-        let inputs = if self.inputs_in_bulk() { 0 } else { padded(self.inputs) };
-        let outputs = if self.outputs_in_bulk() { 0 } else { padded(self.outputs) };
-        inputs + outputs
+        self.taken(false)
     }
 
-    /// Bytes of the bulk that it takes.
-    fn bulk(&self) -> usize {
-        let inputs = if self.inputs_in_bulk() { padded(self.inputs) } else { 0 };
-        let outputs = if self.outputs_in_bulk() { padded(self.outputs) } else { 0 };
-        inputs.saturating_add(outputs)
+    /// Bytes that inputs and outputs take of the bulk, or of the payload.
+    fn taken(&self, bulk: bool) -> usize {
+        let inputs = if self.inputs_in_bulk() == bulk { padded(self.inputs) } else { 0 };
+        let outputs = if self.outputs_in_bulk() == bulk { padded(self.outputs) } else { 0 };
+        inputs + outputs
     }
 
     /// Bytes of the record.
@@ -311,8 +309,8 @@ impl<const WORDS: usize> Shared<WORDS> {
         &self.data[Self::index(cursor)]
     }
 
-    /// Leader: whether none of `followers` (bits) still reads where the record at `cursor` may come to lie, or the tag behind
-    /// it, which its end clears: that may stand beyond the gap at the end of the ring.
+    /// Leader: whether none of `followers` (bits) still reads where the record at `cursor` may come to lie, or the tag
+    /// behind it, which its end clears: that may stand beyond the gap at the end of the ring.
     #[must_use]
     pub fn has_room(&self, cursor: Cursor, followers: u32) -> bool {
         let end = Self::after(cursor, Self::RECORD).at.wrapping_add(LINE);
@@ -350,10 +348,20 @@ impl<const WORDS: usize> Shared<WORDS> {
     pub fn note_arguments(&self, cursor: Cursor, flags: u8, inputs: usize, outputs: usize, args: &[u64; 6]) {
         let phase = Phase::Done;
         let head = Head { phase, epoch: 0, nr: 0, flags, inputs, outputs, result: 0 };
-        let first = Self::payload(cursor) + head.arguments_at() / 8;
-        for (word, arg) in self.data.get(first..).unwrap_or(&[]).iter().zip(args) {
+        for (word, arg) in self.argument_words(cursor, &head).iter().zip(args) {
             word.store(*arg, Ordering::Relaxed);
         }
+    }
+
+    /// The arguments of a call that has been made; zeros where the record is not whole.
+    #[must_use]
+    pub fn arguments(&self, cursor: Cursor, head: &Head) -> [u64; 6] {
+        let words = self.argument_words(cursor, head);
+        core::array::from_fn(|index| words.get(index).map_or(0, |word| word.load(Ordering::Relaxed)))
+    }
+
+    fn argument_words(&self, cursor: Cursor, head: &Head) -> &[AtomicU64] {
+        self.data.get(Self::payload(cursor) + head.arguments_at() / 8..).unwrap_or(&[])
     }
 
     /// Leader: lets followers look at the inputs.
@@ -426,7 +434,7 @@ impl<const WORDS: usize> Shared<WORDS> {
         let outputs = if phase == Phase::Done { outputs } else { 0 };
         let head =
             Head { phase, epoch, nr, flags: rest as u8, inputs, outputs, result: load(3).cast_signed() };
-        (head.arguments_at() <= Self::PAYLOAD && head.bulk() <= BULK).then_some(head)
+        (head.taken(false) <= Self::PAYLOAD && head.taken(true) <= BULK).then_some(head)
     }
 
     /// Follower: agrees to the record at `cursor`.

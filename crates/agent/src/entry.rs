@@ -78,13 +78,12 @@ pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, memory: &Ring
         return Exit::Monitor;
     }
     let call = Call { table, row, mode, nr, args, plan, apart: Apart::new(context) };
-    let ring = &memory.ring;
-    let seat = Seat { ring, memory, plan };
+    let seat = Seat { memory, plan };
     let outcome =
         if plan.variant == 0 { leader::make(&call, &seat) } else { follower::make(&call, &seat, context) };
     match outcome {
         Outcome::Result(result) => {
-            let own = &ring.posts[seat.variant()];
+            let own = &memory.ring.posts[seat.variant()];
             own.calls.store(own.calls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             frame.rax = result.cast_unsigned();
             Exit::Done

@@ -14,7 +14,7 @@ use crate::wait::{Seat, low_half};
 
 /// Takes the leader's call over.
 pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
-    let ring = seat.ring;
+    let ring = seat.ring();
     let own = seat.variant();
     let epoch = seat.slow(own);
     let Some((cursor, head)) = next_record(seat, epoch) else {
@@ -71,7 +71,7 @@ fn same_result(call: &Call<'_>, context: &Context, leaders: i64) -> bool {
 
 /// Waits for the leader's next record. `None`: the call is the monitor's.
 fn next_record(seat: &Seat<'_>, epoch: u32) -> Option<(Cursor, Head)> {
-    let ring = seat.ring;
+    let ring = seat.ring();
     let own = seat.variant();
     loop {
         let cursor = ring.cursor(own);
@@ -106,7 +106,7 @@ fn next_record(seat: &Seat<'_>, epoch: u32) -> Option<(Cursor, Head)> {
 }
 
 fn ended(seat: &Seat<'_>, cursor: Cursor) -> Option<Head> {
-    seat.ring.look(cursor).filter(|head| head.phase != Phase::Published)
+    seat.ring().look(cursor).filter(|head| head.phase != Phase::Published)
 }
 
 fn same_inputs(call: &Call<'_>, seat: &Seat<'_>, cursor: Cursor, head: &Head) -> bool {

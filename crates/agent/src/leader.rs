@@ -17,7 +17,7 @@ use crate::wait::{Seat, low_half};
 
 /// Makes the call for all variants.
 pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
-    let ring = seat.ring;
+    let ring = seat.ring();
     let epoch = seat.slow(0);
     let cursor = ring.cursor(0);
     let followers = seat.followers();
@@ -100,9 +100,9 @@ impl Made<'_> {
             flags |= THEN_SIGNAL;
         }
         let outputs = outputs.unwrap_or(0);
-        seat.ring.note_arguments(cursor, flags, self.inputs, outputs, &call.args);
-        seat.ring.finish(cursor, self.epoch, self.result, outputs, flags);
-        seat.wake(seat.followers(), low_half(seat.ring.tag_word(cursor)));
+        seat.ring().note_arguments(cursor, flags, self.inputs, outputs, &call.args);
+        seat.ring().finish(cursor, self.epoch, self.result, outputs, flags);
+        seat.wake(seat.followers(), low_half(seat.ring().tag_word(cursor)));
         if flags & BY_MONITOR != 0 {
             Outcome::Point(OUTPUTS_POINT, self.result)
         } else if flags & THEN_SIGNAL != 0 {
@@ -127,8 +127,8 @@ impl Made<'_> {
 }
 
 fn cancel(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> Outcome {
-    seat.ring.cancel(cursor, epoch);
-    seat.wake(seat.followers(), low_half(seat.ring.tag_word(cursor)));
+    seat.ring().cancel(cursor, epoch);
+    seat.wake(seat.followers(), low_half(seat.ring().tag_word(cursor)));
     Outcome::Monitor
 }
 
@@ -142,12 +142,12 @@ fn all_agree(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> bool {
     // Those on the same CPU first: while the leader sleeps for them, the others agree.
     let (followers, neighbours) = (seat.followers(), seat.plan.neighbours);
     variants(followers & neighbours).chain(variants(followers & !neighbours)).all(|follower| {
-        let agreed = &seat.ring.posts[follower].agreed;
+        let agreed = &seat.ring().posts[follower].agreed;
         seat.until(
             core::ptr::from_ref(agreed) as u64,
             || agreed.load(Ordering::SeqCst),
             || {
-                if seat.followers() & 1 << follower == 0 || seat.ring.has_agreed(cursor, follower) {
+                if seat.followers() & 1 << follower == 0 || seat.ring().has_agreed(cursor, follower) {
                     return Some(true);
                 }
                 let elsewhere = seat.slow(follower) != epoch;
@@ -159,12 +159,12 @@ fn all_agree(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> bool {
 
 /// Waits until no follower reads any more where the next record will lie. False: the call is the monitor's.
 fn wait_for_room(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> bool {
-    wait_for_reading(seat, epoch, |followers| seat.ring.has_room(cursor, followers))
+    wait_for_reading(seat, epoch, |followers| seat.ring().has_room(cursor, followers))
 }
 
 /// Waits until no follower reads any more in the bulk. False: the call, or what is left of it, is the monitor's.
 fn wait_for_bulk(seat: &Seat<'_>, epoch: u32) -> bool {
-    wait_for_reading(seat, epoch, |followers| seat.ring.bulk_is_free(followers))
+    wait_for_reading(seat, epoch, |followers| seat.ring().bulk_is_free(followers))
 }
 
 /// Waits until all followers (bits) have read so far that there is `room`.
@@ -173,7 +173,7 @@ fn wait_for_reading(seat: &Seat<'_>, epoch: u32, room: impl Fn(u32) -> bool) -> 
         return true;
     }
     variants(seat.followers()).all(|follower| {
-        let at = &seat.ring.posts[follower].at;
+        let at = &seat.ring().posts[follower].at;
         seat.until(
             low_half(at),
             #[allow(clippy::cast_possible_truncation)] // the half that changes

@@ -48,9 +48,9 @@ global_asm!(
 // `rep movsb` takes long to begin, so a few words are moved one by one; what faults there begins again with it, which
 // tells how far it comes.
 //
-// Where the destination lies less than a cache line behind the source, but for multiples of 4096, `rep movsb` takes each
-// load for one of what it has just stored, and is twenty times slower (measured). Such copies go backwards; they too begin
-// again, forwards, if they fault.
+// Where the destination lies less than a cache line behind the source, but for multiples of 4096, `rep movsb` takes
+// each load for one of what it has just stored, and is twenty times slower (measured). Such copies go backwards; they
+// too begin again, forwards, if they fault.
 global_asm!(
     ".globl stretto_copy",
     ".globl stretto_copy_back",

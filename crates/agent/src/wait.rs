@@ -37,13 +37,16 @@ impl Waiter {
 /// A variant at its ring.
 #[derive(Clone, Copy, Debug)]
 pub struct Seat<'s> {
-    pub ring: &'s Ring,
-    /// The ring with its bulk.
     pub memory: &'s RingWithBulk,
     pub plan: &'s Plan,
 }
 
-impl Seat<'_> {
+impl<'s> Seat<'s> {
+    /// The ring without its bulk.
+    pub fn ring(&self) -> &'s Ring {
+        &self.memory.ring
+    }
+
     /// Which variant this is.
     pub fn variant(&self) -> usize {
         self.plan.variant as usize % MAX_VARIANTS
@@ -51,17 +54,17 @@ impl Seat<'_> {
 
     /// The word that says that this variant's call is the monitor's.
     pub fn attention(&self) -> &AtomicU32 {
-        &self.ring.notices.attention[self.variant()]
+        &self.ring().notices.attention[self.variant()]
     }
 
     /// The followers that take part, as bits.
     pub fn followers(&self) -> u32 {
-        self.ring.notices.active.load(Ordering::Relaxed) & !1
+        self.ring().notices.active.load(Ordering::Relaxed) & !1
     }
 
     /// How often `variant` has stopped in the monitor.
     pub fn slow(&self, variant: usize) -> u32 {
-        self.ring.notices.slow[variant % MAX_VARIANTS].load(Ordering::Acquire)
+        self.ring().notices.slow[variant % MAX_VARIANTS].load(Ordering::Acquire)
     }
 
     /// Waits until `ready` gives something. It looks at what another variant writes to the word at `address`, which
@@ -71,8 +74,8 @@ impl Seat<'_> {
             if let Some(result) = self.look(&mut ready) {
                 return result;
             }
-            let own = &self.ring.posts[self.variant()];
-            let news = &self.ring.notices.news;
+            let own = &self.ring().posts[self.variant()];
+            let news = &self.ring().notices.news;
             own.sleeping.swap(1, Ordering::SeqCst);
             let (seen, heard) = (value(), news.load(Ordering::SeqCst));
             let result = ready();
@@ -95,7 +98,7 @@ impl Seat<'_> {
     fn look<T>(&self, ready: &mut impl FnMut() -> Option<T>) -> Option<T> {
         let alone = self.plan.neighbours == 0;
         let most = if alone { self.plan.looks } else { YIELDS };
-        let patience = &self.ring.posts[self.variant()].looks;
+        let patience = &self.ring().posts[self.variant()].looks;
         let looks = match patience.load(Ordering::Relaxed) {
             0 => most,
             looks => looks.min(most),
@@ -118,10 +121,10 @@ impl Seat<'_> {
 
     /// Wakes `variants` (bits) that sleep on the word at `address`, which has just been written.
     pub fn wake(&self, variants: u32, address: u64) {
-        // Who is about to sleep says so, then looks once more; the word was written, then this is read: all in one order
-        // (`SeqCst`), so that one of the two sees the other. No fence: all writers exchange, which is one.
+        // Who is about to sleep says so, then looks once more; the word was written, then this is read: all in one
+        // order (`SeqCst`), so that one of the two sees the other. No fence: all writers exchange, which is one.
         let asleep = ring::variants(variants)
-            .any(|variant| self.ring.posts[variant].sleeping.load(Ordering::SeqCst) != 0);
+            .any(|variant| self.ring().posts[variant].sleeping.load(Ordering::SeqCst) != 0);
         if asleep {
             let arguments = [address, FUTEX_WAKE, MAX_VARIANTS as u64, 0, 0, self.plan.secret];
             gate(SYS_FUTEX, &arguments, &self.plan.never);

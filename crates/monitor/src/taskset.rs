@@ -7,7 +7,7 @@ use stretto_abi::table::CallRow;
 use stretto_semantics::Part;
 use stretto_tracee::{Registers, SignalInfo, arguments};
 
-use crate::agent::record::{Record, last_calls};
+use crate::agent::record::last_calls;
 use crate::agent::ring_unsafe::RingMemory;
 use crate::config::MAX_VARIANTS;
 use crate::lock;
@@ -264,7 +264,7 @@ impl TaskSet {
         let mut all: Vec<(bool, HistoryEntry)> = records
             .into_iter()
             .rev()
-            .map(|Record { head, args, .. }| {
+            .map(|(head, args)| {
                 let (nr, epoch) = (head.nr.into(), head.epoch);
                 (false, HistoryEntry { nr, args, result: Some(head.result), epoch })
             })

@@ -1,43 +1,23 @@
 /* Whenever a signal comes, its handler sees the program: an instruction of the program or its libraries, and the
    registers that the program has there. */
 #include "check.h"
-#include <link.h>
 #include <sys/time.h>
 #include <ucontext.h>
 
-enum { ROUNDS = 400000, RANGES = 64 };
-static struct {
-    uintptr_t begin, end;
-} code[RANGES];
-static int ranges;
+#include "code.h"
+
+enum { ROUNDS = 400000 };
 static volatile sig_atomic_t ticks, elsewhere, changed, at_call, after_call, wrong_after;
 static volatile int marked;
 extern const char marked_call[], marked_after[], marked_end[];
 
-static int note(struct dl_phdr_info *object, size_t size, void *unused) {
-    (void)size;
-    (void)unused;
-    for (int i = 0; i < object->dlpi_phnum && ranges < RANGES; i++) {
-        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-        if (segment->p_type == PT_LOAD && segment->p_flags & PF_X) {
-            code[ranges].begin = object->dlpi_addr + segment->p_vaddr;
-            code[ranges].end = code[ranges].begin + segment->p_memsz;
-            ranges++;
-        }
-    }
-    return 0;
-}
-
 static void look(int number, siginfo_t *info, void *context) {
     const greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
     uintptr_t at = (uintptr_t)registers[REG_RIP];
-    int found = 0;
     (void)number;
     (void)info;
     ticks++;
-    for (int i = 0; i < ranges; i++)
-        found |= at >= code[i].begin && at < code[i].end;
-    elsewhere += !found;
+    elsewhere += !is_code(at);
     if (at < (uintptr_t)marked_call || at >= (uintptr_t)marked_end)
         return;
     changed += registers[REG_RBX] != 0x1111 || registers[REG_RBP] != 0x2222 || registers[REG_R12] != 0x3333 ||
@@ -72,7 +52,7 @@ int main(void) {
     struct itimerval often = {{0, 500}, {0, 500}}, never = {{0, 0}, {0, 0}};
     int bad = 0;
     long self = getpid();
-    dl_iterate_phdr(note, NULL);
+    note_code();
     must(sigaction(SIGALRM, &action, NULL), "sigaction");
     setitimer(ITIMER_REAL, &often, NULL);
     for (int i = 0; i < ROUNDS && ticks < 200; i++)

@@ -24,17 +24,10 @@ impl Record {
         let kept = ring.posts[0].bulk.load(Ordering::Relaxed) == Ring::behind(cursor, &head).at;
         let bulk = if kept || head.phase == Phase::Published { ring.bulk() } else { &[] };
         let place = |in_bulk: bool| if in_bulk { bulk } else { payload };
-        let arguments = bytes(payload, head.arguments_at(), 48);
-        let word = |index: usize| {
-            arguments
-                .get(8 * index..8 * index + 8)
-                .and_then(|bytes| bytes.try_into().ok())
-                .map_or(0, u64::from_le_bytes)
-        };
         Self {
             inputs: bytes(place(head.inputs_in_bulk()), 0, head.inputs),
             outputs: bytes(place(head.outputs_in_bulk()), head.outputs_at(), head.outputs),
-            args: std::array::from_fn(word),
+            args: ring.arguments(cursor, &head),
             head,
         }
     }
@@ -49,12 +42,13 @@ fn bytes(words: &[AtomicU64], at: usize, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// The last calls that `variant` has made in the process, newest first, as the leader has recorded them.
-pub fn last_calls(ring: &RingMemory, variant: usize, most: usize) -> Vec<Record> {
+/// The last calls that `variant` has made in the process, newest first, with their arguments, as the leader has recorded
+/// them.
+pub fn last_calls(ring: &Ring, variant: usize, most: usize) -> Vec<(Head, [u64; 6])> {
     let end = ring.cursor(variant).number;
     ring.backwards(ring.cursor(0))
         .filter(|(cursor, head)| head.phase == Phase::Done && beyond(end, cursor.number))
         .take(most)
-        .map(|(cursor, head)| Record::copy(ring, cursor, head))
+        .map(|(cursor, head)| (head, ring.arguments(cursor, &head)))
         .collect()
 }

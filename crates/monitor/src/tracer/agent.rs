@@ -252,16 +252,33 @@ fn map_agent(calls: &mut RemoteCalls, image: &Image, scratch: u64) -> Result<Opt
     let rest = image.length - image.text;
     let rest = calls.call(libc::SYS_mmap, [image.base + image.text, rest, READ, flags, fd, image.text])?;
     calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
-    let length = SLOT * SLOTS;
-    let start = image.place(length, &mut random);
-    let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) as u64 | FIXED_NOREPLACE;
-    let slots = calls.call(libc::SYS_mmap, [start, length, READ | WRITE, flags, u64::MAX, 0])?;
-    let whole = ![text, rest, slots].into_iter().any(failed);
-    Ok(whole.then(|| Contexts::new(start)))
+    let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) as u64;
+    let slots = map_somewhere(calls, image, SLOT * SLOTS, [READ | WRITE, flags, u64::MAX])?;
+    let whole = ![text, rest].into_iter().any(failed);
+    Ok(slots.filter(|_| whole).map(Contexts::new))
 }
 
-/// How often another place is tried for a ring.
-const ATTEMPTS: usize = 8;
+/// Places that are tried.
+const ATTEMPTS: usize = 9;
+
+/// Maps something at a random place of the variant's area; its address. With many rings in one memory a place is now
+/// and then taken: what lies there must stay.
+fn map_somewhere(
+    calls: &mut RemoteCalls,
+    image: &Image,
+    length: u64,
+    [protection, flags, fd]: [u64; 3],
+) -> Result<Option<u64>, Error> {
+    for _ in 0..ATTEMPTS {
+        let start = image.place(length, &mut random);
+        let arguments = [start, length, protection, flags | FIXED_NOREPLACE, fd, 0];
+        let answer = calls.call(libc::SYS_mmap, arguments)?;
+        if answer != -i64::from(libc::EEXIST) {
+            return Ok((!failed(answer)).then_some(start));
+        }
+    }
+    Ok(None)
+}
 
 /// Maps a ring, writable only where this variant is the writer; its address.
 fn map_ring(
@@ -275,29 +292,35 @@ fn map_ring(
         return Ok(None);
     };
     let size = SIZE as u64;
-    let mut start = image.place(size, &mut random);
-    let flags = SHARED | FIXED_NOREPLACE;
-    let mut answer = calls.call(libc::SYS_mmap, [start, size, READ, flags, fd, 0])?;
-    // With many rings in one memory, a random place is now and then taken: what lies there must stay.
-    for _ in 0..ATTEMPTS {
-        if answer != -i64::from(libc::EEXIST) {
-            break;
-        }
-        start = image.place(size, &mut random);
-        answer = calls.call(libc::SYS_mmap, [start, size, READ, flags, fd, 0])?;
-    }
-    let mapped = !failed(answer);
-    let mut whole = mapped && maps_ours(calls.tid(), start, ring.descriptor());
-    for (offset, length) in writable(variant) {
-        if whole {
-            let place = [start + offset, length, READ | WRITE, SHARED | FIXED, fd, offset];
-            whole &= !failed(calls.call(libc::SYS_mmap, place)?);
-            whole = whole && maps_ours(calls.tid(), start + offset, ring.descriptor());
-        }
-    }
-    if mapped && !whole {
+    let start = map_somewhere(calls, image, size, [READ, SHARED, fd])?;
+    let whole = match start {
+        Some(start) => map_own_parts(calls, start, ring, variant, fd)?,
+        None => false,
+    };
+    if let (Some(start), false) = (start, whole) {
         calls.call(libc::SYS_munmap, [start, size, 0, 0, 0, 0])?;
     }
     calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
-    Ok(whole.then_some(start))
+    Ok(start.filter(|_| whole))
+}
+
+/// Makes what this variant writes of a ring writable. False: the ring is not what is mapped from `start` on.
+fn map_own_parts(
+    calls: &mut RemoteCalls,
+    start: u64,
+    ring: &RingMemory,
+    variant: usize,
+    fd: u64,
+) -> Result<bool, Error> {
+    if !maps_ours(calls.tid(), start, ring.descriptor()) {
+        return Ok(false);
+    }
+    for (offset, length) in writable(variant) {
+        let place = [start + offset, length, READ | WRITE, SHARED | FIXED, fd, offset];
+        let mapped = !failed(calls.call(libc::SYS_mmap, place)?);
+        if !mapped || !maps_ours(calls.tid(), start + offset, ring.descriptor()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
