@@ -30,7 +30,7 @@ enum { WARM_UP = 3000, DATA = 8192 };
 static volatile sig_atomic_t alarms, messages;
 static unsigned char data[DATA], bytes[DATA];
 static int file, ends[2], pair[2], zero;
-static pid_t self, parent, group;
+static pid_t self, parent, group, session;
 static uint64_t state = 88172645463325252ULL;
 static char directory[4096];
 static struct utsname machine;
@@ -128,7 +128,7 @@ KIND(identities) {
     (void)at;
     if (getpid() != self || getppid() != parent || syscall(SYS_gettid) != self)
         return WRONG;
-    return getpgrp() == group && getpgid(0) == group && getsid(0) > 0 ? 6 : WRONG;
+    return getpgrp() == group && getpgid(0) == group && getsid(0) == session ? 6 : WRONG;
 }
 KIND(users) {
     uid_t real, effective, saved;
@@ -262,6 +262,7 @@ static void prepare(void) {
     self = getpid();
     parent = getppid();
     group = getpgrp();
+    session = getsid(0); /* 0 where its leader is in an outer namespace of processes */
 }
 
 /* A child that sends signals, by its own timer, until it is killed. */

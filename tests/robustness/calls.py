@@ -77,6 +77,7 @@ class Run:
         line = self.process.stdout.readline() if ready else b"(nothing in time)"
         if line != word + b"\n":
             self.process.kill()
+            end_descendants(spare=[self.process.pid])  # whoever holds the ends of its pipes
             raise AssertionError(f"{line!r}, not {word!r}; {self.process.stderr.read()!r}")  # type: ignore[union-attr]
 
     def go_on(self) -> None:
