@@ -29,6 +29,8 @@ use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// The greatest number of variants. A model has three at most, and every word costs it time.
 pub const MAX_VARIANTS: usize = if cfg!(loom) { 3 } else { 8 };
+/// How many things that a variant may wait for are told apart.
+pub const WAITS: usize = if cfg!(loom) { 1 } else { 64 };
 /// Bytes of records.
 pub const DATA: usize = 1 << 20;
 /// The greatest record; what is larger lies in the bulk.
@@ -69,6 +71,26 @@ impl<T> core::ops::Deref for Line<T> {
     }
 }
 
+/// How often a variant looks before it sleeps (low half), and how often it has slept since that was right (high half),
+/// by what it waits for; 0: no experience yet.
+#[derive(Debug)]
+#[cfg_attr(not(loom), repr(C, align(64)))]
+pub struct Patience([AtomicU32; WAITS]);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(core::array::from_fn(|_| AtomicU32::default()))
+    }
+}
+
+impl core::ops::Deref for Patience {
+    type Target = [AtomicU32; WAITS];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
 /// What one variant tells the others. What changes with every record, what seldom changes, and what is its own stand in
 /// lines apart: a line that another CPU has just written costs 0.1-0.4 us.
 #[derive(Debug, Default)]
@@ -84,9 +106,8 @@ pub struct Post {
     pub sleeping: Line<AtomicU32>,
     /// Bytes from the beginning of the last record to `at`; only the leader's matters.
     pub before: Line<AtomicU32>,
-    /// How often it looks before it sleeps, as experience has shown; 0: no experience yet. For itself only.
-    pub looks: AtomicU32,
-    pub reserved: AtomicU32,
+    /// What it has learnt about waiting. For itself only.
+    pub patience: Patience,
     /// Calls that it has made in the process.
     pub calls: AtomicU64,
     /// Leader: where the record behind the last that used the bulk begins.

@@ -80,7 +80,7 @@ impl Case {
             word.store(self.word(state) as u32, Relaxed);
         }
         for post in &ring.posts {
-            for word in [&post.agreed, &post.done, &post.before, &post.sleeping, &post.looks] {
+            for word in [&post.agreed, &post.done, &post.before, &post.sleeping, &post.patience[0]] {
                 word.store(self.word(state) as u32, Relaxed);
             }
             // Now and then near the cursor.
@@ -115,7 +115,7 @@ fn picture<const SIZE: usize>(ring: &Shared<SIZE>) -> Picture {
     let single = [&notices.news, &notices.active, &notices.attached];
     let words = single.into_iter().chain(&notices.attention).chain(&notices.slow);
     let post = |post: &Post| {
-        let small = [&post.agreed, &post.done, &post.before, &post.sleeping, &post.looks];
+        let small = [&post.agreed, &post.done, &post.before, &post.sleeping, &post.patience[0]];
         let [agreed, done, before, sleeping, looks] = small.map(|word| word.load(Relaxed).into());
         [agreed, done, before, sleeping, looks, post.at.load(Relaxed), post.calls.load(Relaxed)]
     };

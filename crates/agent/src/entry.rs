@@ -78,7 +78,7 @@ pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, memory: &Ring
         return Exit::Monitor;
     }
     let call = Call { table, row, mode, nr, args, plan, apart: Apart::new(context) };
-    let seat = Seat { memory, plan };
+    let seat = Seat { memory, plan, nr };
     let outcome =
         if plan.variant == 0 { leader::make(&call, &seat) } else { follower::make(&call, &seat, context) };
     match outcome {

@@ -10,7 +10,7 @@ use stretto_semantics::{apply, gather};
 use crate::entry::{Call, Outcome};
 use crate::machine_unsafe::{Local, gate};
 use crate::sinks_unsafe::{Comparer, outputs};
-use crate::wait::{Seat, low_half};
+use crate::wait::{Seat, Wait, low_half};
 
 /// Takes the leader's call over.
 pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
@@ -30,7 +30,7 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
         let tag = ring.tag_word(cursor);
         #[allow(clippy::cast_possible_truncation)] // the half that is the tag
         let value = || tag.load(Ordering::SeqCst) as u32;
-        seat.until(low_half(tag), value, || ended(seat, cursor))
+        seat.until(Wait::Outcome, low_half(tag), value, || ended(seat, cursor))
     } else {
         head
     };
@@ -79,6 +79,7 @@ fn next_record(seat: &Seat<'_>, epoch: u32) -> Option<(Cursor, Head)> {
         let leave = || seat.attention().load(Ordering::Relaxed) != 0;
         #[allow(clippy::cast_possible_truncation)] // the half that is the tag
         let found = seat.until(
+            Wait::Record,
             low_half(tag),
             || tag.load(Ordering::SeqCst) as u32,
             || {

@@ -13,7 +13,7 @@ use crate::entry::{Call, Outcome};
 use crate::machine_unsafe::{CANCELLED, Local, gate};
 use crate::sinks_unsafe::{Gathering, Notes, Writer};
 use crate::vectors::{VECTORS, Vectors, redirect};
-use crate::wait::{Seat, low_half};
+use crate::wait::{Seat, Wait, low_half};
 
 /// Makes the call for all variants.
 pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
@@ -144,6 +144,7 @@ fn all_agree(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> bool {
     variants(followers & neighbours).chain(variants(followers & !neighbours)).all(|follower| {
         let agreed = &seat.ring().posts[follower].agreed;
         seat.until(
+            Wait::Agreement,
             core::ptr::from_ref(agreed) as u64,
             || agreed.load(Ordering::SeqCst),
             || {
@@ -175,6 +176,7 @@ fn wait_for_reading(seat: &Seat<'_>, epoch: u32, room: impl Fn(u32) -> bool) -> 
     variants(seat.followers()).all(|follower| {
         let at = &seat.ring().posts[follower].at;
         seat.until(
+            Wait::Room,
             low_half(at),
             #[allow(clippy::cast_possible_truncation)] // the half that changes
             || at.load(Ordering::SeqCst) as u32,

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use stretto_abi::context::Plan;
-use stretto_abi::ring::{self, MAX_VARIANTS, Ring, RingWithBulk};
+use stretto_abi::ring::{self, MAX_VARIANTS, Ring, RingWithBulk, WAITS};
 
 use crate::machine_unsafe::gate;
 
@@ -16,6 +16,8 @@ const FUTEX_32: u32 = 2;
 
 /// As few looks as this cost less than to sleep.
 const FEWEST: u32 = 8;
+/// A variant that sleeps every time looks for long once in so many times: what it waits for may have become quick.
+const AGAIN: u32 = 8;
 /// How often a variant lets its neighbours run before it sleeps.
 const YIELDS: u32 = 64;
 
@@ -34,11 +36,25 @@ impl Waiter {
     }
 }
 
-/// A variant at its ring.
+/// What a variant waits for.
+#[derive(Clone, Copy, Debug)]
+pub enum Wait {
+    /// Leader: followers have read so far that there is room.
+    Room,
+    /// Leader: a follower agrees.
+    Agreement,
+    /// Follower: the leader comes to its next call.
+    Record,
+    /// Follower: the leader's call ends.
+    Outcome,
+}
+
+/// A variant at its ring, with a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Seat<'s> {
     pub memory: &'s RingWithBulk,
     pub plan: &'s Plan,
+    pub nr: u64,
 }
 
 impl<'s> Seat<'s> {
@@ -69,9 +85,15 @@ impl<'s> Seat<'s> {
 
     /// Waits until `ready` gives something. It looks at what another variant writes to the word at `address`, which
     /// `value` reads, and at the monitor's notices.
-    pub fn until<T>(&self, address: u64, value: impl Fn() -> u32, mut ready: impl FnMut() -> Option<T>) -> T {
+    pub fn until<T>(
+        &self,
+        what: Wait,
+        address: u64,
+        value: impl Fn() -> u32,
+        mut ready: impl FnMut() -> Option<T>,
+    ) -> T {
         loop {
-            if let Some(result) = self.look(&mut ready) {
+            if let Some(result) = self.look(what, &mut ready) {
                 return result;
             }
             let own = &self.ring().posts[self.variant()];
@@ -92,20 +114,15 @@ impl<'s> Seat<'s> {
         }
     }
 
-    /// Looks for as long as that has paid lately: others of the same variant may need the CPU. Looking that ended with
-    /// sleep halves the time, looking that did not lengthens it. Where variants share the CPU, each look lets the
-    /// others run.
-    fn look<T>(&self, ready: &mut impl FnMut() -> Option<T>) -> Option<T> {
+    /// Looks for as long as that has paid lately for this call: others of the same variant may need the CPU. Where
+    /// variants share the CPU, each look lets the others run.
+    fn look<T>(&self, what: Wait, ready: &mut impl FnMut() -> Option<T>) -> Option<T> {
         let alone = self.plan.neighbours == 0;
         let most = if alone { self.plan.looks } else { YIELDS };
-        let patience = &self.ring().posts[self.variant()].looks;
-        let looks = match patience.load(Ordering::Relaxed) {
-            0 => most,
-            looks => looks.min(most),
-        };
-        for _ in 0..looks {
+        let patience = Patience::of(self, what, most);
+        for look in 0..patience.looks() {
             if let Some(result) = ready() {
-                patience.store((looks + looks / 2).min(most), Ordering::Relaxed);
+                patience.rewarded(look);
                 return Some(result);
             }
             if alone {
@@ -115,7 +132,7 @@ impl<'s> Seat<'s> {
                 gate(SYS_SCHED_YIELD, &arguments, &self.plan.never);
             }
         }
-        patience.store((looks / 2).max(FEWEST), Ordering::Relaxed);
+        patience.exhausted();
         None
     }
 
@@ -129,6 +146,47 @@ impl<'s> Seat<'s> {
             let arguments = [address, FUTEX_WAKE, MAX_VARIANTS as u64, 0, 0, self.plan.secret];
             gate(SYS_FUTEX, &arguments, &self.plan.never);
         }
+    }
+}
+
+/// How long a variant looks for one thing: looking that ended with sleep halves the time, looking that did not
+/// lengthens it.
+#[derive(Debug)]
+struct Patience<'p> {
+    place: &'p AtomicU32,
+    looks: u32,
+    /// How often it has slept since looking paid.
+    slept: u32,
+    most: u32,
+}
+
+impl<'p> Patience<'p> {
+    #[allow(clippy::cast_possible_truncation)] // a few bits are what is wanted
+    fn of(seat: &Seat<'p>, what: Wait, most: u32) -> Self {
+        let place =
+            &seat.ring().posts[seat.variant()].patience[(what as usize * 16 + seat.nr as usize % 16) % WAITS];
+        let word = place.load(Ordering::Relaxed);
+        let looks = if word == 0 { most } else { (word & 0xffff).min(most) };
+        Self { place, looks, slept: word >> 16, most }
+    }
+
+    fn looks(&self) -> u32 {
+        if self.slept % AGAIN == AGAIN - 1 { self.most } else { self.looks }
+    }
+
+    fn rewarded(&self, looks: u32) {
+        // At once is no lesson.
+        if looks > 0 {
+            self.keep(self.most, 0);
+        }
+    }
+
+    fn exhausted(&self) {
+        self.keep((self.looks / 2).max(FEWEST), self.slept + 1);
+    }
+
+    fn keep(&self, looks: u32, slept: u32) {
+        self.place.store(looks.min(self.most) | slept << 16, Ordering::Relaxed);
     }
 }
 

@@ -24,7 +24,7 @@ pub fn instructions(text: &[u8], gate: u64) {
                 || register.is_k()
                 || register.is_mm()
                 || register.is_st()
-                || (Register::XMM16..=Register::XMM31).contains(&register);
+                || (Register::XMM8..=Register::XMM31).contains(&register);
             assert!(!other, "{register:?} is used at {at:#x}, which the entry does not save");
         }
         assert!(instruction.segment_prefix() != Register::FS, "thread-local storage is used at {at:#x}");
