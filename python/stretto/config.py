@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "stretto.toml"
 #: Options that name files; in a `stretto.toml` they are relative to it.
-PATHS = ("log", "report", "report-dir", "syscalls", "variant")
+PATHS = ("hot-sites", "log", "report", "report-dir", "syscalls", "variant")
 
 
 class Config:
@@ -28,6 +28,7 @@ class Config:
     placement: str
     policy: str
     patch_after: int
+    hot_sites: str | None
     syscalls: list[str] | None
     log: str | None
     report: str | None
@@ -50,6 +51,16 @@ class Config:
             checked = _based(option, checked, base)
         setattr(self, option.attribute, checked)
         self.origin[option.name] = origin
+
+    def hot_sites_directory(self, environ: "Mapping[str, str]" = os.environ) -> str | None:
+        """Where hot sites are remembered; None: nowhere, as is wanted, or as there is no place for it."""
+        if self.hot_sites:
+            return None if self.hot_sites == "none" else os.path.abspath(self.hot_sites)
+        cache, home = environ.get("XDG_CACHE_HOME", ""), environ.get("HOME", "")
+        # Relative paths there are to be ignored (XDG Base Directory Specification).
+        if not os.path.isabs(cache):
+            cache = os.path.join(home, ".cache")
+        return os.path.join(cache, "stretto", "sites") if os.path.isabs(cache) else None
 
     @property
     def variant_paths(self) -> dict[int, str]:
@@ -162,6 +173,8 @@ def _based(option: "Option", value: object, base: str) -> object:
     if isinstance(value, list):
         return [_based(option, entry, base) for entry in value]
     text = str(value)
+    if text in option.choices:
+        return text
     if option.name == "variant":
         number, path = _variant_entry(text)
         return ("" if number is None else f"{number}=") + os.path.join(base, path)

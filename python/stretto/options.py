@@ -127,6 +127,15 @@ OPTIONS = (
         maximum=100000,
     ),
     Option(
+        "hot-sites",
+        "path",
+        None,
+        "directory that remembers which instructions were patched, so that the next run patches them at once; "
+        "by default stretto/sites in $XDG_CACHE_HOME or ~/.cache",
+        metavar="DIR",
+        choices=("none",),
+    ),
+    Option(
         "syscalls",
         "list",
         None,

@@ -33,6 +33,7 @@ class Plan:
         self.variant_paths = {number: locate(path) for number, path in config.variant_paths.items()}
         for path in self.variant_paths.values():
             check_format(path)
+        self.hot_sites = config.hot_sites_directory()
         #: For tests only; see CONTRIBUTING.md.
         self.injection: dict[str, int] | None = None
         self.table, self.policy = _compiled(config.syscalls, config.policy)
@@ -59,6 +60,7 @@ class Plan:
             "table": self.table,
             "policy": self.policy,
             "patch_after": config.patch_after,
+            "hot_sites": os.fsencode(self.hot_sites) if self.hot_sites else None,
             "injection": self.injection,
             "on_event": on_event,
         }
@@ -77,6 +79,7 @@ class Plan:
         yield "layout", LAYOUTS[config.layout]
         yield "placement", self._placement()
         yield "policy", POLICIES[config.policy]
+        yield "hot sites", self.hot_sites or "not remembered"
         yield (
             "table",
             "built in" if self.table is None else f"{len(self.table)} bytes, with {config.syscalls}",

@@ -54,7 +54,8 @@ class Result:
         """What was counted.
 
         `calls` met in the monitor, those `in_process` in the ring; `signals`; `processes` and `tasks`, their
-        threads; `patched` sites, patches `restored`, and `refused_sites` (reason to number); `phases` of
+        threads; `patched` sites, those patched `from_memory`, patches `restored`, `hot_sites` (what was
+        `remembered` for the next run, and `trouble` with that), and `refused_sites` (reason to number); `phases` of
         the start; `warnings`.
         """
         import json

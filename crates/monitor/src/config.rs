@@ -75,6 +75,8 @@ pub struct Config {
     pub policy: Option<Vec<u8>>,
     /// Visits of a `syscall` instruction before it is patched to call the agent.
     pub patch_after: u32,
+    /// Directory in which hot sites are remembered; `None`: none are.
+    pub hot_sites: Option<std::path::PathBuf>,
     /// See [`Injection`].
     pub injection: Option<Injection>,
 }

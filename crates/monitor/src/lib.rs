@@ -15,6 +15,7 @@ mod divergence;
 mod events;
 mod filter_unsafe;
 mod gather;
+mod hot;
 mod job;
 mod layout;
 mod mailbox;

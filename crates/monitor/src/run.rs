@@ -13,6 +13,7 @@ use crate::agent::Agents;
 use crate::agent::image::Placement;
 use crate::config::Config;
 use crate::events::{Events, Listener};
+use crate::hot::HotSites;
 use crate::lock;
 use crate::mailbox::Decision;
 use crate::program;
@@ -251,6 +252,8 @@ fn conclude(session: &Session) -> Report {
         "processes": session.statistics.processes.load(Ordering::Relaxed),
         "in_process": session.statistics.in_process.load(Ordering::Relaxed),
         "patched": session.statistics.patched.load(Ordering::Relaxed),
+        "from_memory": session.statistics.from_memory.load(Ordering::Relaxed),
+        "hot_sites": session.hot_sites.as_ref().map(HotSites::conclude),
         "restored": session.statistics.restored.load(Ordering::Relaxed),
         "refused_sites": &*lock(&session.refused_sites),
         "seconds": session.events.time(),

@@ -9,6 +9,7 @@ use stretto_abi::table::Table;
 use crate::agent::Agents;
 use crate::config::Config;
 use crate::events::Events;
+use crate::hot::HotSites;
 use crate::job::Job;
 use crate::lock;
 use crate::mailbox::{Decision, Mailbox};
@@ -27,6 +28,8 @@ pub struct Statistics {
     pub in_process: AtomicU64,
     /// Sites that have been patched in the leader.
     pub patched: AtomicU64,
+    /// Sites that have been patched in the leader because earlier runs had found them hot.
+    pub from_memory: AtomicU64,
     /// Patches that have been taken back in the leader.
     pub restored: AtomicU64,
 }
@@ -44,6 +47,8 @@ pub struct Session {
     pub config: Config,
     /// The agents in the variants, if the policy wants any.
     pub agents: Option<Agents>,
+    /// Which sites were hot in earlier runs, if that is to be remembered.
+    pub hot_sites: Option<HotSites>,
     pub events: Events,
     pub statistics: Padded<Statistics>,
     pub mailboxes: Vec<Mailbox>,
@@ -84,9 +89,11 @@ impl Session {
     #[must_use]
     pub fn new(config: Config, agents: Option<Agents>, events: Events, seed: u64, waker: i32) -> Self {
         let variants = config.variants;
+        let hot_sites = config.hot_sites.clone().filter(|_| agents.is_some()).map(HotSites::new);
         Self {
             config,
             agents,
+            hot_sites,
             events,
             statistics: Padded::default(),
             mailboxes: (0..variants).map(|_| Mailbox::default()).collect(),

@@ -20,6 +20,15 @@ pub fn write(stopped: &Stopped, address: u64, bytes: &[u8]) -> bool {
     write_through(stopped.tid(), address, bytes) || poke(stopped, address, bytes).is_some()
 }
 
+/// Writes all of these, in this order, with the file opened once.
+pub fn write_all(stopped: &Stopped, writes: &[(u64, Vec<u8>)]) -> bool {
+    let file = OpenOptions::new().write(true).open(format!("/proc/{}/mem", stopped.tid())).ok();
+    writes.iter().all(|(address, bytes)| {
+        file.as_ref().is_some_and(|file| file.write_all_at(bytes, *address).is_ok())
+            || poke(stopped, *address, bytes).is_some()
+    })
+}
+
 fn poke(stopped: &Stopped, address: u64, bytes: &[u8]) -> Option<()> {
     let mut done = 0;
     while done < bytes.len() {

@@ -24,6 +24,7 @@
 //! - A window must not reach into a restartable sequence (rseq(2)), nor into memory that others see.
 #![forbid(unsafe_code)]
 
+mod boundary;
 mod displaced;
 mod patch;
 mod placement;
@@ -33,6 +34,7 @@ mod site;
 mod steps;
 mod stub;
 
+pub use boundary::begins;
 pub use patch::Patch;
 pub use refusal::Refusal;
 pub use site::{Site, site};

@@ -1,7 +1,8 @@
 //! The plan, read from Python's dictionary.
 
 use std::collections::HashMap;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -66,6 +67,7 @@ pub fn read(config: &Bound<'_, PyDict>, table: &[u8]) -> PyResult<Config> {
         table: get(config, "table")?.unwrap_or_else(|| table.to_vec()),
         policy: policy(config)?,
         patch_after: get(config, "patch_after")?.unwrap_or(16),
+        hot_sites: get::<Vec<u8>>(config, "hot_sites")?.map(|path| OsString::from_vec(path).into()),
         injection: injection(config)?,
     })
 }

@@ -69,8 +69,14 @@ def _say_statistics(result: Result) -> None:
         ("processes", "processes"),
         ("tasks", "tasks"),
         ("patched", "sites patched"),
+        ("from_memory", "patched from memory"),
         ("restored", "patches taken back"),
     )
     say(", ".join(f"{statistics[name]} {words}" for name, words in counts if name in statistics))
+    memory = statistics.get("hot_sites") or {}
+    if memory.get("remembered"):
+        say(f"{memory['remembered']} hot sites remembered in {memory['directory']}")
+    if memory.get("trouble"):
+        say(f"hot sites: {memory['trouble']}")
     for reason, sites in (statistics.get("refused_sites") or {}).items():
         say(f"{sites} {'site' if sites == 1 else 'sites'} not patched: {reason}")

@@ -4,6 +4,7 @@ use stretto_abi::context::{SLOT, SLOTS};
 use stretto_semantics::{Region, Regions};
 
 use super::patches::Patches;
+use crate::hot::Mapped;
 
 /// The address space of one process of one variant.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,8 @@ pub struct Mm {
     pub contexts: Option<Contexts>,
     /// What calls the agent.
     pub patches: Patches,
+    /// Code of images with a build-id, as it was mapped (only the leader's is asked for).
+    images: Vec<Mapped>,
     /// The agent has not been told yet what lies apart.
     untold: bool,
 }
@@ -90,6 +93,9 @@ const LOWEST: u64 = 0x1000_0000_0000;
 
 /// Room for a heap that lies apart from the leader's; a larger one can't be followed.
 pub const HEAP: u64 = 256 << 30;
+
+/// Mapped images that are known at a time: more than any program has loaded.
+const IMAGES: usize = 1024;
 
 /// Rounds up to whole pages.
 #[must_use]
@@ -163,6 +169,22 @@ impl Mm {
     /// What lies apart, oldest first, if the agent has not been told since it changed.
     pub fn untold(&mut self) -> Option<&[Region]> {
         std::mem::take(&mut self.untold).then_some(&self.regions)
+    }
+
+    /// Notes code of an image; what it has been mapped over is forgotten.
+    pub fn note_image(&mut self, mapped: Mapped) {
+        self.images.retain(|other| other.end <= mapped.start || mapped.end <= other.start);
+        // A program that loads and unloads again and again would fill the monitor's memory.
+        if self.images.len() == IMAGES {
+            self.images.remove(0);
+        }
+        self.images.push(mapped);
+    }
+
+    /// Code of images, as far as it is known.
+    #[must_use]
+    pub fn images(&self) -> &[Mapped] {
+        &self.images
     }
 
     /// The region that holds this own address.

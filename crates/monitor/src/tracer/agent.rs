@@ -80,9 +80,6 @@ impl<'s> Tracer<'s> {
         let mut calls = RemoteCalls::with_instruction(stopped, &registers, entry + 2);
         // The kernel maps more of a new stack than it uses (setup_arg_pages, fs/exec.c).
         let mapped = map_agent(&mut calls, image, registers.rsp - 512);
-        self.defer_held(tid, &mut calls)?;
-        let stopped = calls.finish()?;
-        stopped.poke(entry, original)?;
         let mut registers = Registers { orig_rax: u64::MAX, rax: 0, ..registers };
         if let Some(mut contexts) = mapped? {
             let memory = Remote::new(tid);
@@ -95,7 +92,11 @@ impl<'s> Tracer<'s> {
             let task = self.task(tid)?;
             task.context = registers.gs_base;
             task.mm.borrow_mut().contexts = Some(contexts);
+            self.patch_images(&mut calls, entry..entry + 8)?;
         }
+        self.defer_held(tid, &mut calls)?;
+        let stopped = calls.finish()?;
+        stopped.poke(entry, original)?;
         stopped.set_registers(&registers)?;
         self.tell_regions(tid)?;
         Ok(stopped)

@@ -79,6 +79,10 @@ impl Tracer<'_> {
         if chooses_cpus {
             self.note_chosen_cpus(tid, &args);
         }
+        let stopped = match row.mechanism {
+            Mechanism::Mmap => self.patch_own_mapping(stopped, &registers, &args)?,
+            _ => stopped,
+        };
         let task = self.task(tid)?;
         task.given = Some(Arc::clone(&result));
         if signal_may_follow {

@@ -57,6 +57,7 @@ impl Tracer<'_> {
             args[0] = self.task(calls.tid())?.mm.borrow_mut().reserve(length);
             own = calls.call(libc::SYS_mmap, args)?;
         }
+        self.patch_followed_mapping(calls, &args, own.cast_unsigned())?;
         if let Some(fd) = opened {
             calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
         }

@@ -11,6 +11,7 @@ mod dump;
 mod exec;
 mod follower;
 mod injection;
+mod known;
 mod leader;
 mod mapping;
 mod patch;

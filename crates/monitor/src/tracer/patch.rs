@@ -93,8 +93,8 @@ impl Tracer<'_> {
         let tid = stopped.tid();
         let address = registers.rip - 2;
         let found = self.inspect(tid, address);
-        let site = match found {
-            Ok(site) => site,
+        let (site, holder) = match found {
+            Ok(found) => found,
             Err(why) => {
                 self.refuse(tid, address, why)?;
                 return Ok(stopped);
@@ -127,6 +127,7 @@ impl Tracer<'_> {
         self.task(tid)?.mm.borrow_mut().patches.add(patch);
         if self.leads() {
             self.session.statistics.patched.fetch_add(1, Ordering::Relaxed);
+            self.remember(tid, address, &holder)?;
         }
         Ok(stopped)
     }
@@ -162,11 +163,11 @@ impl Tracer<'_> {
         Ok(())
     }
 
-    /// The site, if it can be patched, in memory that is the process's own and not writable.
-    fn inspect(&self, tid: i32, address: u64) -> Result<Site, String> {
+    /// The site, if it can be patched, in memory that is the process's own and not writable; and that memory.
+    fn inspect(&self, tid: i32, address: u64) -> Result<(Site, Mapping), String> {
         let mappings = maps::parse(&maps::text(tid));
         let holder = mappings.iter().find(|mapping| (mapping.start..mapping.end).contains(&address));
-        let Some(Mapping { end, permissions, .. }) = holder else {
+        let Some(holder @ Mapping { end, permissions, .. }) = holder else {
             return Err("its memory is not mapped".to_owned());
         };
         if permissions.contains('w') {
@@ -188,7 +189,7 @@ impl Tracer<'_> {
         if !patches.within(address..address + site.length() as u64).is_empty() {
             return Err("another patch is too close".to_owned());
         }
-        Ok(site)
+        Ok((site, holder.clone()))
     }
 
     /// A place for a stub; maps memory if there is none.
@@ -209,24 +210,30 @@ impl Tracer<'_> {
             return Ok((stopped, place));
         }
         let mut calls = RemoteCalls::at_entry(stopped, registers);
-        let mut found = None;
+        let place = self.room_for(&mut calls, site)?;
+        calls.back_to_entry(registers)?;
+        self.defer_held(tid, &mut calls)?;
+        Ok((calls.finish()?, place))
+    }
+
+    /// The same among other calls of the monitor's.
+    pub(super) fn room_for(&mut self, calls: &mut RemoteCalls, site: &Site) -> Result<Option<u64>, Error> {
+        let mm = Rc::clone(&self.task(calls.tid())?.mm);
+        let place = mm.borrow().patches.place(site);
+        if place.is_some() || !mm.borrow().patches.may_grow() {
+            return Ok(place);
+        }
         for chunk in site.chunks().take(ATTEMPTS) {
             let protection = (libc::PROT_READ | libc::PROT_EXEC) as u64;
             let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE) as u64;
             let answer = calls.call(libc::SYS_mmap, [chunk, CHUNK, protection, flags, u64::MAX, 0])?;
             if answer.cast_unsigned() == chunk {
-                found = Some(chunk);
-                break;
+                let patches = &mut mm.borrow_mut().patches;
+                patches.add_chunk(chunk);
+                return Ok(patches.place(site));
             }
         }
-        calls.back_to_entry(registers)?;
-        self.defer_held(tid, &mut calls)?;
-        let stopped = calls.finish()?;
-        let patches = &mut mm.borrow_mut().patches;
-        if let Some(chunk) = found {
-            patches.add_chunk(chunk);
-        }
-        Ok((stopped, patches.place(site)))
+        Ok(None)
     }
 }
 
