@@ -18,7 +18,13 @@ pub struct Agents {
     images: Vec<Image>,
     /// Visits of a `syscall` instruction before it is patched.
     pub patch_after: u32,
+    /// Calls that a thread brings to the monitor through stubs before it gets a ring. Most processes that inherit
+    /// patches end soon; a ring costs them as much as some ten stops.
+    pub ring_after: u32,
 }
+
+/// A ring is worth having after this part of the visits that make a patch worth having.
+const RING_PART: u32 = 2;
 
 impl Agents {
     /// Composes the images. `random` gives a new random number each time.
@@ -39,7 +45,7 @@ impl Agents {
         let images = (0..placement.variants)
             .map(|variant| Image::new(variant, table, &policy, rules(variant), placement, random))
             .collect::<std::io::Result<_>>()?;
-        Ok(Self { images, patch_after: patch_after.max(1) })
+        Ok(Self { images, patch_after: patch_after.max(1), ring_after: patch_after / RING_PART })
     }
 
     /// The image of `variant`.

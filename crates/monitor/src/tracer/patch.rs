@@ -70,6 +70,12 @@ impl Tracer<'_> {
             };
         }
         drop(mm);
+        let ring_after = agents.ring_after;
+        let task = self.task(tid)?;
+        task.without_ring = task.without_ring.saturating_add(1);
+        if task.without_ring < ring_after {
+            return Ok(stopped);
+        }
         self.equip(stopped, registers)
     }
 

@@ -107,6 +107,8 @@ pub struct Task {
     pub changing: Vec<Range<u64>>,
     /// Where it has trapped at text that had just been restored, and how often text had been restored by then.
     pub retried: Option<(u64, u64)>,
+    /// Calls that have come through a stub without a ring.
+    pub without_ring: u32,
     /// The ring that is mapped for it.
     pub ring: Option<Arc<RingMemory>>,
 }
@@ -138,6 +140,7 @@ impl Task {
             filtered: false,
             changing: Vec::new(),
             retried: None,
+            without_ring: 0,
             ring: None,
         }
     }
