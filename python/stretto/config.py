@@ -28,7 +28,7 @@ class Config:
     placement: str
     policy: str
     patch_after: int
-    hot_sites: str | None
+    hot_sites: str
     syscalls: list[str] | None
     log: str | None
     report: str | None
@@ -54,8 +54,10 @@ class Config:
 
     def hot_sites_directory(self, environ: "Mapping[str, str]" = os.environ) -> str | None:
         """Where hot sites are remembered; None: nowhere, as is wanted, or as there is no place for it."""
-        if self.hot_sites:
-            return None if self.hot_sites == "none" else os.path.abspath(self.hot_sites)
+        if self.hot_sites == "none":
+            return None
+        if self.hot_sites != "auto":
+            return os.path.abspath(self.hot_sites)
         cache, home = environ.get("XDG_CACHE_HOME", ""), environ.get("HOME", "")
         # Relative paths there are to be ignored (XDG Base Directory Specification).
         if not os.path.isabs(cache):

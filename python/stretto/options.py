@@ -129,11 +129,11 @@ OPTIONS = (
     Option(
         "hot-sites",
         "path",
-        None,
-        "directory that remembers which instructions were patched, so that the next run patches them at once; "
-        "by default stretto/sites in $XDG_CACHE_HOME or ~/.cache",
+        "none",
+        "directory that remembers which instructions were patched: the next run patches them at once; "
+        "auto: stretto/sites in $XDG_CACHE_HOME or ~/.cache",
         metavar="DIR",
-        choices=("none",),
+        choices=("none", "auto"),
     ),
     Option(
         "syscalls",

@@ -55,8 +55,8 @@ class Result:
 
         `calls` met in the monitor, those `in_process` in the ring; `signals`; `processes` and `tasks`, their
         threads; `patched` sites, those patched `from_memory`, patches `restored`, `hot_sites` (what was
-        `remembered` for the next run, and `trouble` with that), and `refused_sites` (reason to number); `phases` of
-        the start; `warnings`.
+        `remembered` for the next run, and `trouble` with that), and `refused_sites` (reason to number);
+        `phases` of the start; `warnings`.
         """
         import json
 

@@ -145,3 +145,18 @@ def test_binaries_of_variants() -> None:
 
 def test_every_attribute_is_declared() -> None:
     assert {option.attribute for option in OPTIONS} == set(Config.__annotations__)
+
+
+def test_hot_sites_are_remembered_where_it_is_wanted(tmp_path: Path) -> None:
+    def place(wanted: str, **environ: str) -> str | None:
+        return load({"hot-sites": wanted}, environ={}).hot_sites_directory(environ)
+
+    assert load({}, environ={}).hot_sites_directory({"HOME": "/h"}) is None
+    assert place("none", HOME="/h") is None
+    assert place("auto", HOME="/h") == "/h/.cache/stretto/sites"
+    assert place("auto", HOME="/h", XDG_CACHE_HOME="/c") == "/c/stretto/sites"
+    assert place("auto", HOME="/h", XDG_CACHE_HOME="relative") == "/h/.cache/stretto/sites"
+    assert place("auto") is None
+    assert place("here", HOME="/h") == str(tmp_path / "here")
+    own = write(tmp_path / "own.toml", 'hot-sites = "none"\n')
+    assert load({}, own, {}).hot_sites_directory({"HOME": "/h"}) is None

@@ -115,6 +115,8 @@ def test_verbose_prints_plan_and_phases(core: FakeCore, capsys: pytest.CaptureFi
         "processes": 1,
         "tasks": 1,
         "patched": 7,
+        "from_memory": 3,
+        "hot_sites": {"directory": "/c", "remembered": 2, "trouble": "/c: no room"},
         "restored": 2,
         "refused_sites": {"a call in the window": 1},
         "phases": [{"name": "exec", "ms": 3.25}],
@@ -136,9 +138,11 @@ def test_verbose_prints_plan_and_phases(core: FakeCore, capsys: pytest.CaptureFi
         "phase exec: 3.2 ms",
     ):
         assert words in err
-    assert lines[-2:] == [
+    assert lines[-4:] == [
         "stretto: 40 calls in the monitor, 3000 in the process, 0 signals, 1 processes, 1 tasks, "
-        "7 sites patched, 2 patches taken back",
+        "7 sites patched, 3 patched from memory, 2 patches taken back",
+        "stretto: 2 hot sites remembered in /c",
+        "stretto: hot sites: /c: no room",
         "stretto: 1 site not patched: a call in the window",
     ]
 

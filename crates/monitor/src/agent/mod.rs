@@ -18,8 +18,8 @@ pub struct Agents {
     images: Vec<Image>,
     /// Visits of a `syscall` instruction before it is patched.
     pub patch_after: u32,
-    /// Calls that a thread brings to the monitor through stubs before it gets a ring. Most processes that inherit
-    /// patches end soon; a ring costs them as much as some ten stops.
+    /// Calls that a thread brings to the monitor through stubs before it gets a ring. Many processes that inherit
+    /// patches end before a ring has paid for itself.
     pub ring_after: u32,
 }
 

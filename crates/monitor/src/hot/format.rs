@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-/// More sites of one image are not remembered: glibc has some 600, of which a program finds 50 hot.
+/// More sites of one image are not remembered: all that glibc has are fewer (a test of `super::elf` counts them).
 pub const MOST: usize = 2048;
 /// A larger file is not read: `MOST` lines of any offset fit.
 pub const LARGEST: u64 = 64 << 10;
