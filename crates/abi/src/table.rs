@@ -4,8 +4,8 @@
 //! little-endian, all records have a fixed size, an absent index is [`NONE`].
 //!
 //! ```text
-//! header  (64 bytes)  magic "STRETTO\0", version u32, then nine u32 counts in section order:
-//!                     index, calls, subrows, nodes, fields, cases, exprs, string bytes, 0; padded to 64
+//! header  (80 bytes)  magic "STRETTO\0", version u32; for each section its first byte and its number of records, u32
+//!                     each, in this order: index, calls, subrows, nodes, fields, cases, exprs, bytes of strings; 0
 //! index   u32 each    system-call number -> row in calls, or NONE
 //! calls   96 bytes    one described call or sub-command
 //! subrows 16 bytes    value u64, call u32, zero u32; sorted by value within one parent
@@ -19,11 +19,11 @@
 /// First eight bytes of a table.
 pub const MAGIC: [u8; 8] = *b"STRETTO\0";
 /// Bumped whenever a record changes its meaning.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// An index that points nowhere.
 pub const NONE: u32 = u32::MAX;
 
-const HEADER: usize = 64;
+const HEADER: usize = 80;
 const INDEX: usize = 4;
 const CALL: usize = 96;
 const SUBROW: usize = 16;
@@ -316,8 +316,7 @@ pub enum TableError {
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'t> {
     bytes: &'t [u8],
-    start: [usize; 8],
-    count: [usize; 8],
+    header: &'t [u8; HEADER],
 }
 
 const SECTIONS: [usize; 8] = [INDEX, CALL, SUBROW, NODE, FIELD, CASE, EXPR, 1];
@@ -345,33 +344,43 @@ impl<'t> Table<'t> {
     /// # Errors
     /// Every [`TableError`].
     pub fn new(bytes: &'t [u8]) -> Result<Self, TableError> {
-        if bytes.len() < HEADER || bytes[..8] != MAGIC {
-            return Err(TableError::Magic);
-        }
-        let version = u32_at(bytes, 8);
+        let table = Self::checked_before(bytes).filter(|table| table.header[..8] == MAGIC);
+        let table = table.ok_or(TableError::Magic)?;
+        let version = word_of(table.header, 8);
         if version != VERSION {
             return Err(TableError::Version(version));
         }
-        let mut start = [0; 8];
-        let mut count = [0; 8];
         let mut at = HEADER;
-        for section in 0..8 {
-            start[section] = at;
-            count[section] = u32_at(bytes, 12 + 4 * section) as usize;
-            at = count[section]
-                .checked_mul(SECTIONS[section])
-                .and_then(|size| at.checked_add(size))
-                .ok_or(TableError::Size)?;
+        for (section, size) in SECTIONS.into_iter().enumerate() {
+            let size = table.count(section).checked_mul(size).ok_or(TableError::Size)?;
+            if table.start(section) != at {
+                return Err(TableError::Size);
+            }
+            at = at.checked_add(size).ok_or(TableError::Size)?;
         }
-        if at > bytes.len() {
-            return Err(TableError::Size);
-        }
-        Ok(Self { bytes, start, count })
+        if at > bytes.len() { Err(TableError::Size) } else { Ok(table) }
+    }
+
+    /// A table that [`Self::new`] has accepted before, which takes time. Of another, some records are missing or
+    /// make no sense. `None`: it has no header.
+    #[must_use]
+    pub fn checked_before(bytes: &'t [u8]) -> Option<Self> {
+        Some(Self { bytes, header: bytes.first_chunk()? })
+    }
+
+    /// The first byte of a section.
+    fn start(&self, section: usize) -> usize {
+        word_of(self.header, 12 + 8 * section) as usize
+    }
+
+    /// The number of records of a section.
+    fn count(&self, section: usize) -> usize {
+        word_of(self.header, 16 + 8 * section) as usize
     }
 
     fn record(&self, section: usize, index: u32) -> Option<usize> {
         let index = index as usize;
-        (index < self.count[section]).then(|| self.start[section] + index * SECTIONS[section])
+        (index < self.count(section)).then(|| self.start(section) + index * SECTIONS[section])
     }
 
     /// The bytes of a record.
@@ -391,7 +400,7 @@ impl<'t> Table<'t> {
     /// The number of rows, sub-commands included.
     #[must_use]
     pub fn rows(&self) -> u32 {
-        u32::try_from(self.count[1]).unwrap_or(NONE)
+        u32::try_from(self.count(1)).unwrap_or(NONE)
     }
 
     /// Row `row`, if there is one.
@@ -434,7 +443,7 @@ impl<'t> Table<'t> {
     /// One more than the highest number that may be described.
     #[must_use]
     pub fn numbers(&self) -> u32 {
-        u32::try_from(self.count[0]).unwrap_or(0)
+        u32::try_from(self.count(0)).unwrap_or(0)
     }
 
     /// The sub-commands of `parent`, with the values that select them.
@@ -532,7 +541,7 @@ impl<'t> Table<'t> {
         let Some(at) = self.record(7, offset) else {
             return "";
         };
-        let tail = &self.bytes[at..self.start[7] + self.count[7]];
+        let tail = self.bytes.get(at..self.start(7) + self.count(7)).unwrap_or(&[]);
         let end = tail.iter().position(|&byte| byte == 0).unwrap_or(tail.len());
         core::str::from_utf8(&tail[..end]).unwrap_or("")
     }

@@ -63,7 +63,7 @@ fn arguments(frame: &Frame) -> [u64; 6] {
 
 /// Makes the call in `frame` for this variant, or sends the thread to the monitor with it.
 pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, memory: &RingWithBulk) -> Exit {
-    let Ok(table) = Table::new(bytes(plan.table, plan.table_length)) else {
+    let Some(table) = Table::checked_before(bytes(plan.table, plan.table_length)) else {
         return Exit::Monitor;
     };
     let policy = bytes(plan.policy, plan.policy_length);

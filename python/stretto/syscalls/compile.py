@@ -25,7 +25,8 @@ from stretto.syscalls.language import (
 from stretto.syscalls.types import BytesType, Integer, Named, Plain, Pointer, String, Type
 
 MAGIC = b"STRETTO\0"
-VERSION = 1
+VERSION = 2
+HEADER = 80
 FAMILIES = (
     "files descriptors memory processes signals sockets time identity system"
     " ioctls fcntls prctls options refused"
@@ -146,9 +147,11 @@ def compile_table(calls: dict[str, Description]) -> bytes:
     numbers = [struct.pack("<I", index.get(number, NONE)) for number in range(max(index) + 1)]
     sections = [(len(part), b"".join(part)) for part in (numbers, packed.calls, packed.subrows)]
     sections += builder.sections()
-    header = MAGIC + struct.pack("<I", VERSION)
-    header += b"".join(struct.pack("<I", count) for count, _ in sections)
-    return header.ljust(64, b"\0") + b"".join(part for _, part in sections)
+    header, at = MAGIC + struct.pack("<I", VERSION), HEADER
+    for count, part in sections:
+        header += struct.pack("<II", at, count)
+        at += len(part)
+    return header.ljust(HEADER, b"\0") + b"".join(part for _, part in sections)
 
 
 def write(output: Path) -> None:
