@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
 use std::sync::Mutex;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use crate::clock_unsafe::{Moment, with_time_stamps};
 use crate::lock;
 
 /// Receives warnings as they come, one JSON object each.
@@ -15,7 +15,7 @@ pub type Listener = Box<dyn Fn(&str) + Send + Sync>;
 
 /// The sink of all events of a run.
 pub struct Events {
-    start: Instant,
+    start: Moment,
     log: Option<Mutex<File>>,
     listener: Option<Listener>,
     /// Warnings are given once per code and subject.
@@ -39,13 +39,7 @@ impl Events {
             Some(path) => Some(Mutex::new(File::options().create(true).append(true).open(path)?)),
             None => None,
         };
-        Ok(Self {
-            start: Instant::now(),
-            log,
-            listener,
-            warned: Mutex::default(),
-            warnings: Mutex::default(),
-        })
+        Ok(Self { start: Moment::now(), log, listener, warned: Mutex::default(), warnings: Mutex::default() })
     }
 
     /// Seconds since the run began.
@@ -79,7 +73,7 @@ impl Events {
         let warning = json!({"event": "warning", "code": code, "message": message});
         self.event("warning", json!({"code": code, "message": message}));
         if let Some(listener) = &self.listener {
-            listener(&warning.to_string());
+            with_time_stamps(|| listener(&warning.to_string()));
         }
         lock(&self.warnings).push(warning);
     }

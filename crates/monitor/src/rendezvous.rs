@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stretto_abi::ring::{Cursor, Head, Phase, Ring};
 use stretto_abi::table::{CallRow, Mechanism, ResultKind, Who};
 
 use crate::agent::territory;
+use crate::clock_unsafe::Moment;
 use crate::divergence::{self, Kind};
 use crate::lock;
 use crate::mailbox::Decision;
@@ -18,7 +19,7 @@ use crate::taskset::{Arrival, CallArrival, Meaning, Meeting, TaskSet};
 pub fn arrive(session: &Session, set: &Arc<TaskSet>, variant: usize, arrival: Arc<Arrival>) {
     let mut meeting = lock(&set.meeting);
     meeting.arrivals[variant] = Some(arrival);
-    meeting.since.get_or_insert_with(Instant::now);
+    meeting.since.get_or_insert_with(Moment::roughly_now);
     count(set, &mut meeting, variant, 1);
     conclude(session, set, &mut meeting);
 }
@@ -73,7 +74,7 @@ pub fn unread(ring: &Ring, variant: usize) -> Option<(Cursor, Head)> {
 pub fn finish(session: &Session, set: &Arc<TaskSet>, variant: usize, result: u64) {
     let mut meeting = lock(&set.meeting);
     meeting.results[variant] = Some(result);
-    meeting.since.get_or_insert_with(Instant::now);
+    meeting.since.get_or_insert_with(Moment::roughly_now);
     conclude_results(session, set, &mut meeting);
 }
 
@@ -93,7 +94,8 @@ pub fn recheck(session: &Session, set: &Arc<TaskSet>) {
 pub fn check_lag(session: &Session, set: &Arc<TaskSet>) {
     let mut meeting = lock(&set.meeting);
     let limit = session.config.timeout;
-    let late = limit > 0.0 && meeting.since.is_some_and(|since| since.elapsed().as_secs_f64() > limit);
+    let late =
+        limit > 0.0 && meeting.since.is_some_and(|since| since.roughly_elapsed().as_secs_f64() > limit);
     if !late {
         return;
     }
@@ -125,10 +127,10 @@ pub fn check_ring(session: &Session, set: &TaskSet) {
         // Its own progress only: another that has been taken over may pretend to make some.
         let post = &ring.posts[variant];
         let seen = post.calls.load(Ordering::Relaxed).wrapping_add(post.at.load(Ordering::Relaxed));
-        let (before, since) = *meeting.idle[variant].get_or_insert_with(|| (seen, Instant::now()));
+        let (before, since) = *meeting.idle[variant].get_or_insert_with(|| (seen, Moment::roughly_now()));
         if before != seen {
-            meeting.idle[variant] = Some((seen, Instant::now()));
-        } else if since.elapsed() > RING_PATIENCE {
+            meeting.idle[variant] = Some((seen, Moment::roughly_now()));
+        } else if since.roughly_elapsed() > RING_PATIENCE {
             ring.notices.attention[variant].store(1, Ordering::SeqCst);
             meeting.idle[variant] = None;
             sent = true;
@@ -152,7 +154,7 @@ pub fn leader_is_missing(set: &TaskSet) -> bool {
 pub fn forgive_lag(set: &TaskSet) {
     let mut meeting = lock(&set.meeting);
     if meeting.since.is_some() {
-        meeting.since = Some(Instant::now());
+        meeting.since = Some(Moment::roughly_now());
     }
 }
 

@@ -11,6 +11,7 @@ use stretto_tracee::{Error, install_wake_handler, seize};
 
 use crate::agent::Agents;
 use crate::agent::image::Placement;
+use crate::clock_unsafe;
 use crate::config::Config;
 use crate::events::{Events, Listener};
 use crate::hot::HotSites;
@@ -185,6 +186,7 @@ fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch)
         return session.fail(format!("variant {variant} died before it began"));
     }
     session.phase("spawn");
+    clock_unsafe::give_up_time_stamps();
     tracer.run();
 }
 

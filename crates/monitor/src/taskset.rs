@@ -9,6 +9,7 @@ use stretto_tracee::{Registers, SignalInfo, arguments};
 
 use crate::agent::record::last_calls;
 use crate::agent::ring_unsafe::RingMemory;
+use crate::clock_unsafe::Moment;
 use crate::config::MAX_VARIANTS;
 use crate::lock;
 use crate::padded::Padded;
@@ -174,13 +175,13 @@ pub struct Meeting {
     /// The call whose results are being collected.
     pub each: Option<CallRow>,
     /// When the first arrival or the first result of this round came.
-    pub since: Option<std::time::Instant>,
+    pub since: Option<Moment>,
     /// How often each variant has arrived, see `stretto_abi::ring`.
     pub slow: [u32; MAX_VARIANTS],
     /// Where the agents of these threads meet, once there is a reason.
     pub ring: Option<Arc<RingMemory>>,
     /// By variant that waits in the ring: how far it had got, and since when it waits.
-    pub idle: [Option<(u64, std::time::Instant)>; MAX_VARIANTS],
+    pub idle: [Option<(u64, Moment)>; MAX_VARIANTS],
 }
 
 impl Meeting {

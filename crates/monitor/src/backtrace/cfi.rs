@@ -1,7 +1,5 @@
 //! The next frame as the call frame information of the code (`.eh_frame`) tells it.
 
-use std::time::Instant;
-
 use gimli::{
     BaseAddresses, CfaRule, CieOrFde, EhFrame, Encoding, EndianSlice, Evaluation, EvaluationResult, Format,
     FrameDescriptionEntry, LittleEndian, Location, Register, RegisterRule, UnwindContext, UnwindExpression,
@@ -13,6 +11,7 @@ use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use super::Read;
 use super::modules::segments;
 use super::unwind::{self, Frame, Step, number};
+use crate::clock_unsafe::Moment;
 
 /// Entries longer than this are not believed: the largest functions need a few KiB.
 const ENTRY: usize = 64 << 10;
@@ -25,11 +24,11 @@ type Description<'a> = FrameDescriptionEntry<Slice<'a>>;
 type Row = UnwindTableRow<usize>;
 
 /// The frame below `frame`, which stands at `address` of the file `image`.
-pub fn step(image: &[u8], address: u64, frame: &Frame, read: &mut Read<'_>, deadline: Instant) -> Step {
+pub fn step(image: &[u8], address: u64, frame: &Frame, read: &mut Read<'_>, deadline: Moment) -> Step {
     found(image, address, frame, read, deadline).unwrap_or(Step::Unknown)
 }
 
-fn found(image: &[u8], address: u64, frame: &Frame, read: &mut Read<'_>, deadline: Instant) -> Option<Step> {
+fn found(image: &[u8], address: u64, frame: &Frame, read: &mut Read<'_>, deadline: Moment) -> Option<Step> {
     let tables = Tables::of(image)?;
     let description = tables.description(address, deadline)?;
     if description.entry_len() > ENTRY || description.cie().entry_len() > ENTRY {
@@ -73,7 +72,7 @@ impl<'a> Tables<'a> {
         Some(Self { eh_frame: EhFrame::new(bytes, LittleEndian), bases, start, search })
     }
 
-    fn description(&self, address: u64, deadline: Instant) -> Option<Description<'a>> {
+    fn description(&self, address: u64, deadline: Moment) -> Option<Description<'a>> {
         let Some(search) = &self.search else {
             return self.linear(address, deadline);
         };
@@ -83,10 +82,10 @@ impl<'a> Tables<'a> {
         entry.contains(address).then_some(entry)
     }
 
-    fn linear(&self, address: u64, deadline: Instant) -> Option<Description<'a>> {
+    fn linear(&self, address: u64, deadline: Moment) -> Option<Description<'a>> {
         let mut entries = self.eh_frame.entries(&self.bases);
         while let Some(entry) = entries.next().ok()? {
-            if Instant::now() > deadline {
+            if Moment::roughly_now() > deadline {
                 return None;
             }
             let CieOrFde::Fde(partial) = entry else {

@@ -8,8 +8,9 @@ mod modules;
 mod symbols;
 mod unwind;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock_unsafe::Moment;
 use modules::{Modules, Place};
 use unwind::{Frame as Unwound, Step};
 
@@ -51,14 +52,14 @@ pub type Read<'a> = dyn FnMut(u64, &mut [u8]) -> usize + 'a;
 /// At most `limit` frames, innermost first. `maps` is the text of `/proc/PID/maps`; files are opened by the
 /// paths in it, if they are still the mapped ones.
 pub fn backtrace(maps: &str, registers: &Registers, read: &mut Read<'_>, limit: usize) -> Vec<Frame> {
-    let deadline = Instant::now() + TIME;
+    let deadline = Moment::roughly_now() + TIME;
     let mut modules = Modules::new(maps);
     let mut state = Unwound::new(registers);
     // A return address may be the first one of the next function (after a call that never returns), so callers
     // are looked up one byte before it. An interrupted instruction is looked up exactly.
     let mut exact = true;
     let mut frames = Vec::new();
-    while frames.len() < limit && Instant::now() < deadline {
+    while frames.len() < limit && Moment::roughly_now() < deadline {
         let pc = state.pc();
         let place = modules.place(if exact { pc } else { pc.wrapping_sub(1) }, read);
         frames.push(describe(pc, &place));
@@ -85,7 +86,7 @@ pub fn backtrace(maps: &str, registers: &Registers, read: &mut Read<'_>, limit: 
 }
 
 /// The next frame by the most reliable means that knows it.
-fn step(modules: &Modules, place: &Place, state: &Unwound, read: &mut Read<'_>, deadline: Instant) -> Step {
+fn step(modules: &Modules, place: &Place, state: &Unwound, read: &mut Read<'_>, deadline: Moment) -> Step {
     if let Some(image) = &place.image {
         let step = cfi::step(image, place.address, state, read, deadline);
         if !matches!(step, Step::Unknown) {

@@ -26,12 +26,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use stretto_abi::table::Table;
 use stretto_tracee::{Error, Event, Resume, Stop, Stopped, kill_thread, wait};
 
+use crate::clock_unsafe::Moment;
 use crate::layout::mm::Mm;
 use crate::lock;
 use crate::mailbox::{Decision, Message};
@@ -63,7 +64,7 @@ pub struct Tracer<'s> {
     /// By process, for those with several threads.
     turns: FxHashMap<u32, Turns>,
     dropped: bool,
-    last_tick: Instant,
+    last_tick: Moment,
     /// A tracee was resumed since the last wait: it needs the CPU now.
     resumed: bool,
     crowded: bool,
@@ -86,7 +87,7 @@ impl<'s> Tracer<'s> {
             strangers: FxHashMap::default(),
             turns: FxHashMap::default(),
             dropped: false,
-            last_tick: Instant::now(),
+            last_tick: Moment::now(),
             resumed: true,
             crowded,
             own_binary: None,
@@ -139,7 +140,7 @@ impl<'s> Tracer<'s> {
         // is no way out: each yield moves the thread a whole slice into the future (kernel/sched/fair.c,
         // yield_task_fair), so that a program that computes then keeps the CPU for seconds (measured).
         if !std::mem::take(&mut self.resumed) && !self.crowded {
-            let start = Instant::now();
+            let start = Moment::now();
             while start.elapsed() < SPIN {
                 for _ in 0..LOOKS {
                     if sleeper.called() {

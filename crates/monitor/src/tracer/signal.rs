@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped};
 
@@ -17,6 +17,7 @@ use super::delivery::{Came, Sent, bit, has_handler, mask_at, sent_by_us, signals
 use super::leader::restarts;
 use super::task::State;
 use crate::agent::blob;
+use crate::clock_unsafe::Moment;
 use crate::mailbox::Decision;
 use crate::memory::VariantMemory;
 use crate::taskset::Arrival;
@@ -288,14 +289,14 @@ impl Tracer<'_> {
         }
         for task in self.tasks.values() {
             if let (State::Running, Some((info, since))) = (&task.state, task.deferred.front())
-                && since.elapsed() > PATIENCE
+                && since.roughly_elapsed() > PATIENCE
             {
                 let blocked = signals_of(task.tid, "SigBlk:").unwrap_or(0);
                 let _ = Sent::send(task.tgid, task.tid, info.signal(), blocked);
             }
         }
         // When this process itself was stopped for a while, nobody else is late.
-        let forgiving = std::mem::replace(&mut self.last_tick, Instant::now()).elapsed() > TICK_MISSED;
+        let forgiving = std::mem::replace(&mut self.last_tick, Moment::now()).elapsed() > TICK_MISSED;
         for set in self.session.all_sets() {
             let halted = self.by_set.get(&set.id).and_then(|tid| self.tasks.get(tid)).is_some_and(|task| {
                 task.halted || crate::rendezvous::leader_is_missing(&set) && self.waits_at_gate(task.tid)
@@ -405,7 +406,7 @@ impl Tracer<'_> {
     /// Leader: keeps a signal until there is a point at which all variants can take it.
     pub(super) fn defer(&mut self, tid: i32, info: SignalInfo) {
         if let Some(task) = self.tasks.get_mut(&tid) {
-            task.deferred.push_back((info, Instant::now()));
+            task.deferred.push_back((info, Moment::roughly_now()));
             self.session.ticks_wanted.fetch_add(1, Ordering::AcqRel);
             self.attend(tid);
         }
@@ -479,7 +480,7 @@ impl Tracer<'_> {
     /// Follower: runs on until it is where the leader is (no records are unread, and it is not in its agent), and
     /// `signal` is about to be delivered to it.
     fn where_the_leader_is(&mut self, tid: i32, signal: i32) -> Result<Stopped, Error> {
-        let (start, limit) = (Instant::now(), self.session.config.timeout);
+        let (start, limit) = (Moment::now(), self.session.config.timeout);
         loop {
             let tgid = self.task(tid)?.tgid;
             if limit > 0.0 && start.elapsed().as_secs_f64() > limit {

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use stretto_patcher::Patch;
 use stretto_tracee::{Registers, SignalInfo, Stopped};
 
 use crate::agent::ring_unsafe::RingMemory;
+use crate::clock_unsafe::Moment;
 use crate::layout::mm::Mm;
 use crate::result::{ImageInfo, LeaderResult};
 use crate::taskset::{Arrival, CallArrival, TaskSet};
@@ -78,7 +78,7 @@ pub struct Task {
     pub current: Option<Arc<Arrival>>,
     pub mm: Rc<RefCell<Mm>>,
     /// Leader: signals that came outside a rendezvous, with the time they came.
-    pub deferred: VecDeque<(SignalInfo, Instant)>,
+    pub deferred: VecDeque<(SignalInfo, Moment)>,
     /// Leader: job control has stopped it, and nobody may be called late.
     pub halted: bool,
     /// Leader: a signal that is to come while the call is carried out, or has been sent for that.
@@ -150,7 +150,7 @@ impl Task {
     pub fn exchange_for_older(&mut self, info: SignalInfo) -> Option<SignalInfo> {
         let index = self.deferred.iter().position(|(other, _)| other.signal() == info.signal())?;
         let (older, _) = self.deferred.remove(index)?;
-        self.deferred.push_back((info, Instant::now()));
+        self.deferred.push_back((info, Moment::roughly_now()));
         Some(older)
     }
 

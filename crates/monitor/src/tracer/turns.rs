@@ -10,11 +10,12 @@
 //! next one runs beside it.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stretto_tracee::{Error, Resume, Stopped};
 
 use super::Tracer;
+use crate::clock_unsafe::Moment;
 use crate::mailbox::Decision;
 
 /// How long a thread may run its own code while others wait for the turn.
@@ -32,7 +33,7 @@ struct Ready {
 #[derive(Debug, Default)]
 pub struct Turns {
     /// Who runs, since when. More than one only after [`PATIENCE`].
-    holders: Vec<(i32, Instant)>,
+    holders: Vec<(i32, Moment)>,
     ready: VecDeque<Ready>,
     /// Follower: the leader's order, as far as it has not been followed yet; sets of threads.
     order: VecDeque<u32>,
@@ -55,7 +56,7 @@ impl Turns {
 
     /// Takes out who is next, if somebody may run now.
     fn next(&mut self, leads: bool) -> Option<Ready> {
-        let patient = self.holders.iter().any(|(_, since)| since.elapsed() < PATIENCE);
+        let patient = self.holders.iter().any(|(_, since)| since.roughly_elapsed() < PATIENCE);
         if patient {
             return None;
         }
@@ -82,7 +83,7 @@ impl Tracer<'_> {
         }
         let turns = self.turns.entry(process).or_default();
         if let (Some(tid), true) = (running, turns.holders.is_empty()) {
-            turns.holders.push((tid, Instant::now()));
+            turns.holders.push((tid, Moment::roughly_now()));
         }
         // What runs beside each other in the leader must not do so in followers: their calls are the monitor's.
         let threads: Vec<i32> =
@@ -185,7 +186,7 @@ impl Tracer<'_> {
                 outcome => outcome?,
             }
             if let Some(turns) = self.turns.get_mut(&process) {
-                turns.holders.push((tid, Instant::now()));
+                turns.holders.push((tid, Moment::roughly_now()));
             }
         }
         Ok(())
