@@ -91,13 +91,8 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
             return Report::failed(FAILED, format!("{}: {error}", path.display()));
         }
     };
-    let forwarder = match Forwarder::new() {
-        Ok(forwarder) => forwarder,
-        Err(error) => {
-            return Report::failed(FAILED, format!("signals can't be forwarded: {error}"));
-        }
-    };
-    let session = Session::new(config, agents, events, signals_unsafe::random(), forwarder.waker());
+    let forwarder = Forwarder::new();
+    let session = Session::new(config, agents, events, signals_unsafe::random(), forwarder.thread());
     let command: Vec<_> =
         session.config.argv.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
     session.events.event("start", json!({"command": command, "variants": session.config.variants}));

@@ -80,7 +80,7 @@ pub struct Session {
     pub job: Job,
     /// For tests: a thread is stepped, see `tracer::injection`.
     pub stepping: AtomicBool,
-    /// Descriptor that wakes the main thread.
+    /// The thread that lets time pass, see `signals_unsafe::wake`.
     pub waker: i32,
 }
 

@@ -41,7 +41,8 @@ unsafe extern "C" {
     static stretto_wait4_skip: u8;
 }
 
-const WAKE_SIGNAL: i32 = 50; // a real-time signal that neither libc nor Python uses
+/// Wakes a thread of the monitor: a real-time signal that neither libc nor Python uses.
+pub const WAKE_SIGNAL: i32 = 50;
 
 unsafe extern "C" fn on_wake(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the kernel passes a valid ucontext to an SA_SIGINFO handler.
