@@ -49,11 +49,11 @@ def test_every_row_has_a_mode(preset: str) -> None:
 
 
 def test_rows_are_numbered_as_in_the_table() -> None:
-    """A row begins with number and name; rows follow the header and the index of numbers (`abi`, `table`)."""
+    """A row begins with number and name; the header says where rows and strings begin (`abi`, `table`)."""
     table = compile_table(load())
-    counts = unpack_from("<8I", table, 12)
-    start, size = 64 + 4 * counts[0], 96
-    strings = table[-counts[-1] :]
+    sections = [unpack_from("<II", table, 12 + 8 * section) for section in range(8)]
+    start, size = sections[1][0], 96
+    strings = table[sections[-1][0] :]
     for place, row in enumerate(ROWS):
         number, name = unpack_from("<II", table, start + size * place)
         assert number == row.number

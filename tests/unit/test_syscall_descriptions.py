@@ -8,7 +8,7 @@ import pytest
 
 from stretto.commands import syscalls
 from stretto.errors import StrettoError
-from stretto.syscalls.compile import MAGIC, compile_table, load
+from stretto.syscalls.compile import HEADER, MAGIC, VERSION, compile_table, load
 from stretto.syscalls.format import describe, format_call
 from stretto.syscalls.language import leader
 from stretto.syscalls.numbers import NUMBERS
@@ -109,8 +109,13 @@ def test_commands_are_found_by_their_arguments() -> None:
 
 def test_the_header_counts_what_follows() -> None:
     table = compile_table(load())
-    version, numbers, calls = struct.unpack_from("<III", table, len(MAGIC))
-    assert version == 1
+    (version,) = struct.unpack_from("<I", table, len(MAGIC))
+    sections = [struct.unpack_from("<II", table, len(MAGIC) + 4 + 8 * section) for section in range(8)]
+    starts, (numbers, calls, *_) = zip(*sections, strict=True)
+    assert version == VERSION
+    assert list(starts) == sorted(starts)
+    assert starts[0] == HEADER
+    assert sum(sections[-1]) == len(table)
     assert numbers == max(NUMBERS.values()) + 1
     assert calls == len(syscalls.leaves(list(load().values()))) + sum(
         bool(call.commands) for call in load().values()
