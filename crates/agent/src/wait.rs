@@ -18,6 +18,8 @@ const FUTEX_32: u32 = 2;
 const FEWEST: u32 = 8;
 /// A variant that sleeps every time looks for long once in so many times: what it waits for may have become quick.
 const AGAIN: u32 = 8;
+/// Calls that are told apart for each thing to wait for, by the lowest bits of their numbers.
+const CALLS: usize = WAITS / 4;
 /// How often a variant lets its neighbours run before it sleeps.
 const YIELDS: u32 = 64;
 
@@ -122,7 +124,10 @@ impl<'s> Seat<'s> {
         let patience = Patience::of(self, what, most);
         for look in 0..patience.looks() {
             if let Some(result) = ready() {
-                patience.rewarded(look);
+                // What is there at once is no lesson.
+                if look > 0 {
+                    patience.keep(most, 0);
+                }
                 return Some(result);
             }
             if alone {
@@ -149,8 +154,8 @@ impl<'s> Seat<'s> {
     }
 }
 
-/// How long a variant looks for one thing: looking that ended with sleep halves the time, looking that did not
-/// lengthens it.
+/// How long a variant looks for one thing: looking that ended with sleep halves the time, looking that did not restores
+/// it.
 #[derive(Debug)]
 struct Patience<'p> {
     place: &'p AtomicU32,
@@ -163,8 +168,8 @@ struct Patience<'p> {
 impl<'p> Patience<'p> {
     #[allow(clippy::cast_possible_truncation)] // a few bits are what is wanted
     fn of(seat: &Seat<'p>, what: Wait, most: u32) -> Self {
-        let place =
-            &seat.ring().posts[seat.variant()].patience[(what as usize * 16 + seat.nr as usize % 16) % WAITS];
+        let place = &seat.ring().posts[seat.variant()].patience
+            [(what as usize * CALLS + seat.nr as usize % CALLS) % WAITS];
         let word = place.load(Ordering::Relaxed);
         let looks = if word == 0 { most } else { (word & 0xffff).min(most) };
         Self { place, looks, slept: word >> 16, most }
@@ -172,13 +177,6 @@ impl<'p> Patience<'p> {
 
     fn looks(&self) -> u32 {
         if self.slept % AGAIN == AGAIN - 1 { self.most } else { self.looks }
-    }
-
-    fn rewarded(&self, looks: u32) {
-        // At once is no lesson.
-        if looks > 0 {
-            self.keep(self.most, 0);
-        }
     }
 
     fn exhausted(&self) {

@@ -10,8 +10,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
-use stretto_patcher::{LOOK_AHEAD, Patch, Site, site};
-use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
+use stretto_patcher::{LOOK_AHEAD, Patch};
+use stretto_tracee::{Error, Registers, RemoteCalls, Stopped};
 
 use super::Tracer;
 use crate::hot::{HotSites, Mapped};
@@ -24,10 +24,7 @@ const SYSCALL: u64 = 0x050f;
 impl Tracer<'_> {
     /// The memory of hot sites, if there is one and the thread has an agent.
     fn memory_for(&self, tid: i32) -> Option<&HotSites> {
-        let task = self.tasks.get(&tid)?;
-        let mm = task.mm.borrow();
-        let usable = mm.contexts.is_some_and(|contexts| task.context != contexts.common());
-        drop(mm);
+        let usable = self.tasks.get(&tid)?.has_agent();
         self.session.hot_sites.as_ref().filter(|_| usable)
     }
 
@@ -106,7 +103,10 @@ impl Tracer<'_> {
         let tid = calls.tid();
         let mut fresh = Vec::new();
         for address in mapped.known() {
-            let Some(site) = self.look(tid, address, &mapped, poked)? else { continue };
+            let touched = poked.start < address.saturating_add(LOOK_AHEAD as u64) && address < poked.end;
+            let Some(site) = self.site_before(tid, address, mapped.end).ok().filter(|_| !touched) else {
+                continue;
+            };
             let former = self.task(tid)?.mm.borrow().patches.former(&site);
             let patch = match former {
                 Some(former) => Some(former),
@@ -138,26 +138,6 @@ impl Tracer<'_> {
             self.session.statistics.from_memory.fetch_add(fresh.len() as u64, Ordering::Relaxed);
         }
         Ok(())
-    }
-
-    /// The site at `address`, if it can be patched now.
-    fn look(
-        &mut self,
-        tid: i32,
-        address: u64,
-        mapped: &Mapped,
-        poked: &Range<u64>,
-    ) -> Result<Option<Site>, Error> {
-        let mut code = [0; LOOK_AHEAD];
-        let length = LOOK_AHEAD.min(usize::try_from(mapped.end - address).unwrap_or(LOOK_AHEAD));
-        if poked.start < address.saturating_add(length as u64) && address < poked.end {
-            return Ok(None);
-        }
-        let got = Remote::new(tid).read(address, &mut code[..length]);
-        let mm = self.task(tid)?.mm.borrow();
-        mm.patches.hide(address, &mut code[..got]);
-        let free = |site: &Site| mm.patches.within(address..address + site.length() as u64).is_empty();
-        Ok(site(address, &code[..got]).ok().filter(free))
     }
 
     /// Notes a site of the leader that was patched because it had been reached often.

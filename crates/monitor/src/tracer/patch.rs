@@ -38,11 +38,10 @@ impl Tracer<'_> {
         let tid = stopped.tid();
         let Some(agents) = &self.session.agents else { return Ok(stopped) };
         let task = self.task(tid)?;
-        let mut mm = task.mm.borrow_mut();
-        let usable = mm.contexts.is_some_and(|contexts| task.context != contexts.common());
-        if !usable {
+        if !task.has_agent() {
             return Ok(stopped);
         }
+        let mut mm = task.mm.borrow_mut();
         if mm.patches.at_stub(registers.rip).is_none() {
             let address = registers.rip - 2;
             if let Some(patch) = mm.patches.at_site(address) {
@@ -83,8 +82,7 @@ impl Tracer<'_> {
     pub(super) fn equip(&mut self, stopped: Stopped, registers: &Registers) -> Result<Stopped, Error> {
         let tid = stopped.tid();
         let task = self.task(tid)?;
-        let usable = task.mm.borrow().contexts.is_some_and(|contexts| task.context != contexts.common());
-        if !usable || task.ring.is_some() || self.takes_turns(tid) {
+        if !task.has_agent() || task.ring.is_some() || self.takes_turns(tid) {
             return Ok(stopped);
         }
         let set = std::sync::Arc::clone(&self.task(tid)?.set);
@@ -185,6 +183,11 @@ impl Tracer<'_> {
         if !permissions.contains('x') {
             return Err("its memory is not executable any more".to_owned());
         }
+        Ok((self.site_before(tid, address, *end)?, holder.clone()))
+    }
+
+    /// The site at `address`, if it can be patched, in code that goes on until `end`.
+    pub(super) fn site_before(&self, tid: i32, address: u64, end: u64) -> Result<Site, String> {
         let length = LOOK_AHEAD.min(usize::try_from(end - address).unwrap_or(LOOK_AHEAD));
         let mut code = [0; LOOK_AHEAD];
         let got = Remote::new(tid).read(address, &mut code[..length]);
@@ -195,7 +198,7 @@ impl Tracer<'_> {
         if !patches.within(address..address + site.length() as u64).is_empty() {
             return Err("another patch is too close".to_owned());
         }
-        Ok((site, holder.clone()))
+        Ok(site)
     }
 
     /// A place for a stub; maps memory if there is none.

@@ -162,4 +162,9 @@ impl Task {
             _ => None,
         }
     }
+
+    /// Whether it has a place of its own in an agent; else its calls pass on to the monitor.
+    pub fn has_agent(&self) -> bool {
+        self.mm.borrow().contexts.is_some_and(|contexts| self.context != contexts.common())
+    }
 }
