@@ -66,7 +66,7 @@ def test_natively(guest: Guest, run_guest: Run) -> None:
     [
         pytest.param(guest, variants, options, id=f"{guest.label}-n{variants}-{tier}")
         for guest in GUESTS
-        for variants in ((2, 4) if guest.source.startswith(("signals/", "processes/")) else (2,))
+        for variants in ((2, 4) if guest.source.startswith(("signals/", "processes/", "threads/")) else (2,))
         for tier, options in (TIERS | FAST if guest.source.startswith("descriptors/") else TIERS).items()
     ],
 )

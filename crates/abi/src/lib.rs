@@ -12,3 +12,4 @@ pub mod context;
 pub mod policy;
 pub mod ring;
 pub mod table;
+pub mod turn;

@@ -27,6 +27,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 #[cfg(loom)]
 use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use crate::turn::{GivenUp, Turn};
+
 /// The greatest number of variants. A model has three at most, and every word costs it time.
 pub const MAX_VARIANTS: usize = if cfg!(loom) { 3 } else { 8 };
 /// How many things that a variant may wait for are told apart.
@@ -56,6 +58,10 @@ pub struct Notices {
     pub attached: AtomicU32,
     /// Stops in the monitor, by variant.
     pub slow: [AtomicU32; MAX_VARIANTS],
+    /// Not 0: threads of the process take turns.
+    pub turns: AtomicU32,
+    /// The record at which the leader gave its turn up last (see [`crate::turn`]); 0: none.
+    pub given_up: AtomicU32,
 }
 
 /// Something that begins a cache line.
@@ -106,6 +112,8 @@ pub struct Post {
     pub sleeping: Line<AtomicU32>,
     /// Bytes from the beginning of the last record to `at`; only the leader's matters.
     pub before: Line<AtomicU32>,
+    /// Leader: its turn among the threads of the process.
+    pub turn: Line<Turn>,
     /// What it has learnt about waiting. For itself only.
     pub patience: Patience,
     /// Calls that it has made in the process.
@@ -430,6 +438,12 @@ impl<const WORDS: usize> Shared<WORDS> {
         own.at.store(next.at, Ordering::Relaxed);
         own.done.store(next.number, Ordering::Release);
         self.tag_word(cursor).swap(word(tag(cursor.number, head.phase), head.epoch), Ordering::SeqCst);
+    }
+
+    /// Follower: whether the leader has given its turn up in the call of the record at `cursor`.
+    #[must_use]
+    pub fn is_given_up(&self, cursor: Cursor) -> bool {
+        self.notices.given_up.load(Ordering::SeqCst) == GivenUp::at(cursor.number).0
     }
 
     /// Follower: the record at `cursor`, as far as it has got; `None`: it has not been published, or makes no sense.

@@ -215,6 +215,23 @@ fn called_to_the_monitor() {
     model.check(&[call(Mode::Ahead, ALL), call(Mode::Ahead, ALL), exit]);
 }
 
+/// Another thread needs the turn while the leader may be in a call that ends only when that thread has run.
+#[test]
+fn the_turn_is_taken() {
+    let before = |world: &World<SMALLEST>| {
+        haunt(world);
+        world.ring.notices.turns.store(1, Ordering::Relaxed);
+    };
+    let model = Model { before, meanwhile: Some(|world| world.monitor.take_turn(world)), ..TWO };
+    let exit = call(Mode::Lockstep, 0);
+    for mode in [Mode::Lockstep, Mode::Ahead] {
+        model.check(&[call(mode, ALL), exit]);
+        model.check(&[call(mode, ALL), call(mode, ALL), exit]);
+    }
+    model.check(&[call(Mode::Ahead, LEADER), call(Mode::Ahead, ALL), exit]);
+    Model { looks: SLEEPY, ..model }.check(&[call(Mode::Lockstep, ALL), exit]);
+}
+
 #[test]
 fn asleep_in_lockstep() {
     Model { looks: SLEEPY, bound: 3, ..TWO }.check(&[call(Mode::Lockstep, ALL); 1]);

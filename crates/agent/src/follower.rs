@@ -30,7 +30,16 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
         let tag = ring.tag_word(cursor);
         #[allow(clippy::cast_possible_truncation)] // the half that is the tag
         let value = || tag.load(Ordering::SeqCst) as u32;
-        seat.until(Wait::Outcome, low_half(tag), value, || ended(seat, cursor))
+        let ended = seat.until(Wait::Outcome, low_half(tag), value, || {
+            let given_up = ring.is_given_up(cursor);
+            match ring.look(cursor).filter(|head| head.phase != Phase::Published) {
+                None if given_up => Some(None),
+                ended => ended.map(Some),
+            }
+        });
+        // The leader waits without its turn: so does this variant, in the monitor.
+        let Some(head) = ended else { return Outcome::Monitor };
+        head
     } else {
         head
     };
@@ -87,7 +96,7 @@ fn next_record(seat: &Seat<'_>, epoch: u32) -> Option<(Cursor, Head)> {
                 let elsewhere = seat.slow(0) != epoch;
                 match ring.look(cursor) {
                     Some(head) => Some(Some(head)),
-                    None if elsewhere || leave() => Some(None),
+                    None if elsewhere || leave() || ring.is_given_up(cursor) => Some(None),
                     None => None,
                 }
             },
@@ -104,10 +113,6 @@ fn next_record(seat: &Seat<'_>, epoch: u32) -> Option<(Cursor, Head)> {
             _ => return Some((cursor, head)),
         }
     }
-}
-
-fn ended(seat: &Seat<'_>, cursor: Cursor) -> Option<Head> {
-    seat.ring().look(cursor).filter(|head| head.phase != Phase::Published)
 }
 
 fn same_inputs(call: &Call<'_>, seat: &Seat<'_>, cursor: Cursor, head: &Head) -> bool {

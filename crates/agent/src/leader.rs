@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering;
 use stretto_abi::context::{OUTPUTS_POINT, SIGNAL_POINT};
 use stretto_abi::policy::Mode;
 use stretto_abi::ring::{AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, Cursor, THEN_SIGNAL, variants};
-use stretto_abi::table::{GIVES_NO_MEMORY, TAKES_NO_MEMORY};
+use stretto_abi::table::{BLOCKS, GIVES_NO_MEMORY, TAKES_NO_MEMORY, Who};
 use stretto_semantics::{Identity, collect, gather};
 
 use crate::entry::{Call, Outcome};
@@ -55,12 +55,26 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     } else if !nobody_elsewhere(seat, epoch) {
         return Outcome::Monitor;
     }
-    let result = gate(call.nr, &call.at_gate(args), seat.attention());
+    let (result, keeps_turn) =
+        in_turn(call, seat, cursor, || gate(call.nr, &call.at_gate(args), seat.attention()));
     if result == CANCELLED {
-        return if lockstep { cancel(seat, cursor, epoch) } else { Outcome::Monitor };
+        // Followers that have been told to give their turn up in this record wait for its end.
+        return if lockstep || !keeps_turn { cancel(seat, cursor, epoch) } else { Outcome::Monitor };
     }
     let made = Made { call, cursor, epoch, notes: &notes, inputs: length, place, result };
-    made.hand_out(seat, writer)
+    made.hand_out(seat, keeps_turn.then_some(writer))
+}
+
+/// Makes a call; its result, and whether the thread still has its turn. While it waits, another thread may take it.
+fn in_turn(call: &Call<'_>, seat: &Seat<'_>, cursor: Cursor, make: impl FnOnce() -> i64) -> (i64, bool) {
+    let waits = call.row.flags & BLOCKS != 0 && call.row.who == Who::Leader;
+    if !waits || seat.ring().notices.turns.load(Ordering::Relaxed) == 0 {
+        return (make(), true);
+    }
+    let turn = &seat.ring().posts[0].turn;
+    turn.open(cursor.number);
+    let result = make();
+    (result, turn.close(cursor.number))
 }
 
 /// Gathers the inputs. False: there is no room for them, or they can't be read.
@@ -85,12 +99,14 @@ struct Made<'m> {
 }
 
 impl Made<'_> {
-    /// Collects the outputs behind the inputs, or in the bulk, and lets the followers have them.
-    fn hand_out(&self, seat: &Seat<'_>, mut writer: Writer<'_>) -> Outcome {
+    /// Collects the outputs behind the inputs, or in the bulk, and lets the followers have them. Without a `writer` the
+    /// monitor does.
+    fn hand_out(&self, seat: &Seat<'_>, writer: Option<Writer<'_>>) -> Outcome {
         let (call, cursor) = (self.call, self.cursor);
         let mut flags = self.place;
-        let mut outputs = self.outputs(&mut writer);
-        if outputs.is_none() && self.place == 0 && wait_for_bulk(seat, self.epoch) {
+        let here = writer.is_some();
+        let mut outputs = writer.and_then(|mut writer| self.outputs(&mut writer));
+        if here && outputs.is_none() && self.place == 0 && wait_for_bulk(seat, self.epoch) {
             flags |= BULK_OUTPUTS;
             outputs = self.outputs(&mut Writer::bulk(seat.memory));
         }

@@ -9,6 +9,7 @@ use crate::lock;
 use crate::padded::Padded;
 use crate::result::{ImageInfo, LeaderResult};
 use crate::taskset::TaskSet;
+use crate::tracer::Next;
 
 /// What a tracer has to do with its task of a set. Small, because it crosses from CPU to CPU with every call.
 #[derive(Clone, Debug)]
@@ -53,8 +54,8 @@ pub enum Decision {
     Proceed,
     /// Some variant was dropped: look at every set again.
     Recheck,
-    /// Follower: the leader's thread of this set has got the turn among those of its process.
-    Turn { process: u32, set: u32 },
+    /// Follower: who has got the turn in the leader's process.
+    Turn { process: u32, next: Next },
     /// Time has passed.
     Tick,
     /// Tell where every thread is.

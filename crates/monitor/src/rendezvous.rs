@@ -21,6 +21,11 @@ pub fn arrive(session: &Session, set: &Arc<TaskSet>, variant: usize, arrival: Ar
     meeting.arrivals[variant] = Some(arrival);
     meeting.since.get_or_insert_with(Moment::roughly_now);
     count(set, &mut meeting, variant, 1);
+    let ahead = meeting.ring.as_deref().is_some_and(|ring| variant != 0 && unread(ring, variant).is_some());
+    if ahead {
+        // The leader may wait in a later call for what another of its threads does, and that for this one.
+        return session.post(variant, set, Decision::CatchUp);
+    }
     conclude(session, set, &mut meeting);
 }
 
@@ -29,6 +34,9 @@ pub fn leave(set: &TaskSet, variant: usize) -> Option<Arc<Arrival>> {
     let mut meeting = lock(&set.meeting);
     let arrival = meeting.arrivals[variant].take()?;
     count(set, &mut meeting, variant, u32::MAX);
+    if meeting.arrivals.iter().all(Option::is_none) {
+        meeting.since = None;
+    }
     Some(arrival)
 }
 

@@ -26,7 +26,15 @@ pub fn make<const WORDS: usize>(call: &Call, seat: &Seat<'_, WORDS>) -> Outcome 
         let tag = ring.tag_word(cursor);
         #[allow(clippy::cast_possible_truncation)] // the half that is the tag
         let value = || tag.load(Ordering::SeqCst) as u32;
-        seat.until(address_of(tag), value, || ended(seat, cursor))
+        let ended = seat.until(address_of(tag), value, || {
+            let given_up = ring.is_given_up(cursor);
+            match ring.look(cursor).filter(|head| head.phase != Phase::Published) {
+                None if given_up => Some(None),
+                ended => ended.map(Some),
+            }
+        });
+        let Some(head) = ended else { return Outcome::Monitor };
+        head
     } else {
         head
     };
@@ -64,7 +72,7 @@ fn next_record<const WORDS: usize>(seat: &Seat<'_, WORDS>, epoch: u32) -> Option
                         seat.world.witness.leaves(ring.look(cursor));
                         Some(None)
                     }
-                    None if seat.attention() => Some(None),
+                    None if seat.attention() || ring.is_given_up(cursor) => Some(None),
                     None => None,
                 }
             },
@@ -84,10 +92,6 @@ fn next_record<const WORDS: usize>(seat: &Seat<'_, WORDS>, epoch: u32) -> Option
             _ => return Some((cursor, head)),
         }
     }
-}
-
-fn ended<const WORDS: usize>(seat: &Seat<'_, WORDS>, cursor: Cursor) -> Option<Head> {
-    seat.ring().look(cursor).filter(|head| head.phase != Phase::Published)
 }
 
 fn same_inputs<const WORDS: usize>(call: &Call, seat: &Seat<'_, WORDS>, cursor: Cursor, head: &Head) -> bool {

@@ -7,6 +7,7 @@ use stretto_abi::ring::{AHEAD, BY_MONITOR, Cursor, Head, MAX_VARIANTS, Phase, Sh
 use super::Outcome;
 use super::call::{Call, Mode, put};
 use super::seat::{Seat, address_of};
+use super::sync::in_order;
 
 pub fn make<const WORDS: usize>(call: &Call, seat: &Seat<'_, WORDS>) -> Outcome {
     let ring = seat.ring();
@@ -31,21 +32,54 @@ pub fn make<const WORDS: usize>(call: &Call, seat: &Seat<'_, WORDS>) -> Outcome 
     } else if !nobody_elsewhere(seat, epoch) {
         return Outcome::Monitor;
     }
-    // The gate.
-    if seat.attention() {
-        return if lockstep { cancel(call, seat, cursor, epoch) } else { Outcome::Monitor };
+    let executed_by = if lockstep { followers } else { 0 };
+    let (made, keeps_turn) = in_turn(seat, cursor, || gate(call, seat, executed_by));
+    if !made {
+        let told = lockstep || !keeps_turn;
+        return if told { cancel(call, seat, cursor, epoch) } else { Outcome::Monitor };
     }
-    seat.world.witness.executes(call, if lockstep { followers } else { 0 });
-    hand_out(call, seat, cursor, epoch)
+    hand_out(call, seat, cursor, epoch, keeps_turn)
 }
 
-fn hand_out<const WORDS: usize>(call: &Call, seat: &Seat<'_, WORDS>, cursor: Cursor, epoch: u32) -> Outcome {
+/// Whether the call has been made, and whether the thread still has its turn.
+fn in_turn<const WORDS: usize>(
+    seat: &Seat<'_, WORDS>,
+    cursor: Cursor,
+    make: impl FnOnce() -> bool,
+) -> (bool, bool) {
+    if seat.ring().notices.turns.load(Ordering::Relaxed) == 0 {
+        return (make(), true);
+    }
+    let turn = &seat.ring().posts[0].turn;
+    turn.open(cursor.number);
+    in_order();
+    let made = make();
+    (made, turn.close(cursor.number))
+}
+
+/// Where threads take turns, a call may have to wait for another that runs when the turn has been given up everywhere.
+fn gate<const WORDS: usize>(call: &Call, seat: &Seat<'_, WORDS>, followers: u32) -> bool {
+    if seat.attention() {
+        return false;
+    }
+    seat.world.monitor.wait_for_other_threads(seat.world);
+    seat.world.witness.executes(call, followers);
+    true
+}
+
+fn hand_out<const WORDS: usize>(
+    call: &Call,
+    seat: &Seat<'_, WORDS>,
+    cursor: Cursor,
+    epoch: u32,
+    keeps_turn: bool,
+) -> Outcome {
     let ring = seat.ring();
     let start = call.inputs.next_multiple_of(8);
     let overflow = start + call.outputs > Shared::<WORDS>::PAYLOAD;
     let mut outputs = call.outputs;
     let mut flags = if seat.attention() { THEN_SIGNAL } else { 0 };
-    if overflow {
+    if overflow || !keeps_turn {
         (flags, outputs) = (BY_MONITOR, 0);
     } else {
         put(ring, cursor, start, call.output_words());

@@ -5,6 +5,7 @@
 use std::sync::atomic::Ordering;
 
 use stretto_abi::ring::{BY_MONITOR, Cursor, Head, MAX_VARIANTS, Phase, Shared};
+use stretto_abi::turn::GivenUp;
 
 use super::World;
 use super::call::{Call, same};
@@ -35,11 +36,35 @@ struct Meeting {
     arrivals: [Option<Arrival>; MAX_VARIANTS],
     slow: [u32; MAX_VARIANTS],
     decisions: [Option<Decision>; MAX_VARIANTS],
+    /// Another thread of the process wants the turn.
+    wanted: Option<Wanted>,
+}
+
+/// Whether another thread gets the turn.
+#[derive(Clone, Copy, Debug)]
+enum Wanted {
+    /// When the leader makes its next call, which goes to the monitor.
+    Asked,
+    /// It has had it.
+    Had,
+    /// Now: the leader has given it up here.
+    Taken(GivenUp),
 }
 
 pub struct Monitor {
     meeting: Mutex<Meeting>,
     posted: Condvar,
+}
+
+impl Meeting {
+    /// Whether all followers have come to the place (`has_passed` in tracer/turns.rs).
+    fn has_been_given_up<const WORDS: usize>(&self, world: &World<WORDS>, place: GivenUp) -> bool {
+        let active = world.ring.notices.active.load(Ordering::Relaxed);
+        let mut followers = (1..MAX_VARIANTS).filter(|variant| active & 1 << variant != 0);
+        followers.all(|variant| {
+            self.arrivals[variant].is_some() && place.is_reached(world.ring.cursor(variant).number)
+        })
+    }
 }
 
 impl Default for Monitor {
@@ -61,7 +86,11 @@ impl Monitor {
         world.ring.notices.attention[variant].swap(0, Ordering::SeqCst);
         meeting.arrivals[variant] = Some(arrival);
         count(&mut meeting, world, variant, 1);
-        self.conclude(&mut meeting, world);
+        match unread(&world.ring, variant).filter(|_| variant != 0) {
+            Some((_, head)) => meeting.decisions[variant] = Some(Decision::CatchUp(head)),
+            None => self.conclude(&mut meeting, world),
+        }
+        self.posted.notify_all();
         let decision = loop {
             match meeting.decisions[variant].take() {
                 Some(decision) => break decision,
@@ -72,6 +101,38 @@ impl Monitor {
             catch_up(&mut meeting, world, variant, call, &head);
         }
         decision
+    }
+
+    /// Another thread of the leader's process needs the turn (`take_turn_of` in tracer/turns.rs).
+    pub fn take_turn<const WORDS: usize>(&self, world: &World<WORDS>) {
+        let notices = &world.ring.notices;
+        let mut meeting = lock(&self.meeting);
+        attract(world, 0);
+        in_order();
+        let taken = world.ring.posts[0].turn.take();
+        if let Some(place) = taken {
+            notices.given_up.store(place.0, Ordering::SeqCst);
+            announce(world);
+            notices.attention[0].store(0, Ordering::SeqCst);
+        }
+        meeting.wanted = Some(taken.map_or(Wanted::Asked, Wanted::Taken));
+        self.posted.notify_all();
+    }
+
+    /// A call that ends when another thread has made one, for which that needs the turn in all variants.
+    pub fn wait_for_other_threads<const WORDS: usize>(&self, world: &World<WORDS>) {
+        if world.ring.notices.turns.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut meeting = lock(&self.meeting);
+        loop {
+            match meeting.wanted {
+                Some(Wanted::Had) => return,
+                Some(Wanted::Taken(place)) if meeting.has_been_given_up(world, place) => break,
+                _ => meeting = wait(&self.posted, meeting),
+            }
+        }
+        meeting.wanted = Some(Wanted::Had);
     }
 
     fn conclude<const WORDS: usize>(&self, meeting: &mut Meeting, world: &World<WORDS>) {
@@ -85,6 +146,8 @@ impl Monitor {
             meeting.decisions[variant] = Some(Decision::CatchUp(head));
         } else {
             let arrivals = std::mem::take(&mut meeting.arrivals);
+            // The turn is given up here, too.
+            meeting.wanted = meeting.wanted.map(|_| Wanted::Had);
             world.witness.meet(present.by_ref().filter_map(|variant| arrivals[variant]));
             for variant in (0..MAX_VARIANTS).filter(|variant| active & 1 << variant != 0) {
                 meeting.decisions[variant] = Some(Decision::Proceed);

@@ -69,6 +69,11 @@ impl RingMemory {
         unsafe { &self.place.as_ref().bulk }
     }
 
+    /// Threads of the process take turns from now on.
+    pub fn take_turns(&self) {
+        self.notices.turns.store(1, Ordering::SeqCst);
+    }
+
     /// Says that a notice has changed, and wakes who sleeps.
     pub fn announce(&self) {
         let news = &self.notices.news;

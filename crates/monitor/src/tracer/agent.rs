@@ -165,6 +165,9 @@ impl<'s> Tracer<'s> {
         if meeting.ring.is_none() {
             let active = self.session.active().fold(0, |mask, variant| mask | 1 << variant);
             meeting.ring = RingMemory::new(active, &meeting.slow).ok().map(Arc::new);
+            if let (Some(ring), true) = (&meeting.ring, self.turns.contains_key(&set.process)) {
+                ring.take_turns();
+            }
         }
         meeting.ring.is_some()
     }
@@ -197,12 +200,11 @@ impl<'s> Tracer<'s> {
 
     /// Tells the leader's agent whether its next call has to stop in the monitor.
     pub(super) fn attend(&mut self, tid: i32) {
-        let turns = self.takes_turns(tid);
+        let waited_for = self.is_waited_for(tid);
         let Some(task) = self.tasks.get(&tid) else { return };
         let Some(ring) = &task.ring else { return };
         let held = matches!(task.state, super::task::State::Held(_));
-        // Threads that take turns meet in the monitor only: one that waited in its agent would keep the turn.
-        let wanted = turns || self.leads() && (held || !task.deferred.is_empty());
+        let wanted = self.leads() && (held || waited_for || !task.deferred.is_empty());
         let word = &ring.notices.attention[self.variant];
         if word.swap(u32::from(wanted), Ordering::SeqCst) == 0 && wanted {
             ring.announce();

@@ -59,7 +59,7 @@ impl Tracer<'_> {
                 }
                 self.task(tid)?.state = State::ExecutingLocal;
                 self.resume(stopped, Resume::ToExit, 0)?;
-                return self.give_up_turn(tid);
+                return self.give_up_turn_alone(tid);
             }
             Lookup::Known(row) => {
                 if done.is_none() && self.in_process(&row) {
@@ -144,7 +144,7 @@ impl Tracer<'_> {
             self.session.statistics.calls.fetch_add(1, Ordering::Relaxed);
         }
         rendezvous::arrive(self.session, &set, self.variant, arrival);
-        if self.leads() || exits { Ok(()) } else { self.give_up_turn(tid) }
+        if self.leads() || exits { Ok(()) } else { self.park_turn(tid) }
     }
 
     pub(super) fn on_exit(&mut self, stopped: Stopped) -> Result<(), Error> {

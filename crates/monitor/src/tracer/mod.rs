@@ -41,6 +41,7 @@ use crate::session::{Ending, Session};
 use crate::taskset::TaskSet;
 use injection::Injector;
 use task::{State, Task};
+pub use turns::Next;
 use turns::Turns;
 
 /// How long a tracer looks for the other variants' news before it sleeps. Sleeping costs a wake-up across CPUs
@@ -257,8 +258,8 @@ impl<'s> Tracer<'s> {
                 return self.settle(0, outcome);
             }
             Decision::Dump => return self.dump(),
-            Decision::Turn { process, set } => {
-                let outcome = self.follow_turn(process, set);
+            Decision::Turn { process, next } => {
+                let outcome = self.follow_turn(process, next);
                 return self.settle(0, outcome);
             }
             _ => {}

@@ -14,8 +14,8 @@ use crate::layout::maps::{self, Mapping};
 use crate::layout::patches::CHUNK;
 use crate::text;
 
-/// Attempts at finding room for stubs near a site.
-const ATTEMPTS: usize = 64;
+/// Attempts at finding room for stubs near a site: what was free may be taken meanwhile.
+const ATTEMPTS: usize = 8;
 
 impl Tracer<'_> {
     /// Whether the policy has this call made in the process.
@@ -56,8 +56,7 @@ impl Tracer<'_> {
             }
             let visits = mm.patches.visit(address);
             drop(mm);
-            // Calls of threads that take turns are the monitor's, patched or not.
-            if self.takes_turns(tid) || self.is_changing(tid, address) {
+            if self.is_changing(tid, address) {
                 return Ok(stopped);
             }
             // Followers first: a leader that is patched alone would find nobody in the ring.
@@ -82,7 +81,7 @@ impl Tracer<'_> {
     pub(super) fn equip(&mut self, stopped: Stopped, registers: &Registers) -> Result<Stopped, Error> {
         let tid = stopped.tid();
         let task = self.task(tid)?;
-        if !task.has_agent() || task.ring.is_some() || self.takes_turns(tid) {
+        if !task.has_agent() || task.ring.is_some() {
             return Ok(stopped);
         }
         let set = std::sync::Arc::clone(&self.task(tid)?.set);
@@ -232,7 +231,8 @@ impl Tracer<'_> {
         if place.is_some() || !mm.borrow().patches.may_grow() {
             return Ok(place);
         }
-        for chunk in site.chunks().take(ATTEMPTS) {
+        let mappings = maps::parse(&maps::text(calls.tid()));
+        for chunk in site.chunks().filter(|&chunk| is_free(&mappings, chunk)).take(ATTEMPTS) {
             let protection = (libc::PROT_READ | libc::PROT_EXEC) as u64;
             let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE) as u64;
             let answer = calls.call(libc::SYS_mmap, [chunk, CHUNK, protection, flags, u64::MAX, 0])?;
@@ -244,6 +244,12 @@ impl Tracer<'_> {
         }
         Ok(None)
     }
+}
+
+/// Whether nothing lies where a chunk would; `mappings` are in ascending order.
+fn is_free(mappings: &[Mapping], chunk: u64) -> bool {
+    let next = mappings.partition_point(|mapping| mapping.end <= chunk);
+    mappings.get(next).is_none_or(|mapping| chunk + CHUNK <= mapping.start)
 }
 
 /// The registers of a thread that stands at the entry of a call of the site, as if it had come through the stub.

@@ -77,6 +77,10 @@ impl Tracer<'_> {
         let variant = self.variant;
         let set = Arc::clone(&self.task(tid)?.set);
         let ring = crate::lock(&set.meeting).ring.clone();
+        // It may have caught up already: whoever comes to the rendezvous last asks for it too.
+        if !matches!(self.task(tid)?.state, State::Arrived) {
+            return Ok(());
+        }
         let Some((ring, (cursor, head))) =
             ring.and_then(|ring| rendezvous::unread(&ring, variant).map(|found| (ring, found)))
         else {
@@ -123,6 +127,7 @@ impl Tracer<'_> {
                     let registers = Registers { orig_rax: u64::MAX, rax, ..registers };
                     return self.park(stopped, Arc::new(Arrival::Point { registers, deliver: None }));
                 }
+                self.task(tid)?.keeps_turn = true;
                 self.complete(tid, head.result, None)
             }
             Err(ApplyError::Fault(address)) => {

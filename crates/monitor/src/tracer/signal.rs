@@ -64,6 +64,14 @@ impl Tracer<'_> {
         if let Some(owed) = self.take_owed(tid, &info) {
             self.release(tid, None)?;
             stopped.set_signal_info(&owed)?;
+            // What followers have not taken is no reason to give the turn up, which they would not notice.
+            let in_call = matches!(
+                self.task(tid)?.state,
+                State::Executing | State::ExecutingEach | State::ExecutingLocal | State::Interrupted(_)
+            );
+            if in_call || self.has_turn(tid) {
+                return self.resume(stopped, Resume::Continue, owed.signal());
+            }
             return self.go_on(stopped, owed.signal());
         }
         let mut oldest = false;

@@ -109,6 +109,8 @@ pub struct Task {
     pub retried: Option<(u64, u64)>,
     /// Calls that have come through a stub without a ring.
     pub without_ring: u32,
+    /// It goes on where the leader has not stopped at all, with the turn that it had.
+    pub keeps_turn: bool,
     /// The ring that is mapped for it.
     pub ring: Option<Arc<RingMemory>>,
 }
@@ -141,6 +143,7 @@ impl Task {
             changing: Vec::new(),
             retried: None,
             without_ring: 0,
+            keeps_turn: false,
             ring: None,
         }
     }

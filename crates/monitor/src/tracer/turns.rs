@@ -10,16 +10,28 @@
 //! next one runs beside it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use stretto_abi::turn::GivenUp;
 use stretto_tracee::{Error, Resume, Stopped};
 
 use super::Tracer;
+use crate::agent::ring_unsafe::RingMemory;
 use crate::clock_unsafe::Moment;
 use crate::mailbox::Decision;
 
 /// How long a thread may run its own code while others wait for the turn.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Who runs its own code.
+#[derive(Debug)]
+struct Holder {
+    tid: i32,
+    since: Moment,
+    /// Follower: it has come to the monitor. It has the turn until the leader's has given it up.
+    parked: bool,
+}
 
 /// A stopped thread that waits for its turn.
 #[derive(Debug)]
@@ -27,51 +39,99 @@ struct Ready {
     set: u32,
     stopped: Stopped,
     signal: i32,
+    since: Moment,
+}
+
+/// Where the leader's thread of a set gave its turn up, in a call that its agent makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Release {
+    set: u32,
+    place: GivenUp,
+}
+
+/// Who is next in the leader.
+#[derive(Clone, Copy, Debug)]
+pub struct Next {
+    pub set: u32,
+    /// `None`: whoever had the turn before had come to the monitor, in all variants.
+    pub behind: Option<Release>,
 }
 
 /// The turns of one process, in one variant.
 #[derive(Debug, Default)]
 pub struct Turns {
-    /// Who runs, since when. More than one only after [`PATIENCE`].
-    holders: Vec<(i32, Moment)>,
+    /// More than one only after [`PATIENCE`].
+    holders: Vec<Holder>,
     ready: VecDeque<Ready>,
-    /// Follower: the leader's order, as far as it has not been followed yet; sets of threads.
-    order: VecDeque<u32>,
+    /// Leader: where the turn was given up that nobody has got since.
+    released: Option<Release>,
+    /// Follower: the leader's order, as far as it has not been followed yet.
+    order: VecDeque<Next>,
     /// Follower: turns that are over before they began, by set (see [`Tracer::cut_turn`]).
     cut: Vec<u32>,
 }
 
 impl std::fmt::Display for Turns {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let holders: Vec<i32> = self.holders.iter().map(|(tid, _)| *tid).collect();
+        let holders: Vec<String> = self
+            .holders
+            .iter()
+            .map(|holder| format!("{}{}", holder.tid, if holder.parked { " (stopped)" } else { "" }))
+            .collect();
         let ready: Vec<u32> = self.ready.iter().map(|ready| ready.set).collect();
-        write!(to, "running {holders:?}, ready sets {ready:?}, to come {:?}, cut {:?}", self.order, self.cut)
+        let order = self.order.iter().map(|next| match next.behind {
+            Some(Release { set, place }) => {
+                format!("{} behind record {} of {set}", next.set, place.0 >> 2)
+            }
+            None => next.set.to_string(),
+        });
+        let order: Vec<String> = order.collect();
+        write!(to, "running {holders:?}, ready sets {ready:?}, to come {order:?}, cut {:?}", self.cut)
     }
 }
 
 impl Turns {
     fn give_up(&mut self, tid: i32) {
-        self.holders.retain(|(holder, _)| *holder != tid);
+        self.holders.retain(|holder| holder.tid != tid);
     }
 
-    /// Takes out who is next, if somebody may run now.
-    fn next(&mut self, leads: bool) -> Option<Ready> {
-        let patient = self.holders.iter().any(|(_, since)| since.roughly_elapsed() < PATIENCE);
-        if patient {
+    /// Leader: takes out who is next, if somebody may run now.
+    fn next(&mut self) -> Option<Ready> {
+        let since = self.ready.front()?.since;
+        if self.holders.iter().any(|holder| holder.is_waited_for(since)) {
             return None;
         }
-        if leads {
-            return self.ready.pop_front();
-        }
-        let wanted = *self.order.front()?;
+        self.ready.pop_front()
+    }
+
+    /// Follower: takes out who is next, if it may run now. `passed`: the turn that the leader gave up before has come
+    /// to its end here too.
+    fn follow(&mut self, passed: bool) -> Option<Ready> {
+        let wanted = self.order.front()?.set;
         if let Some(index) = self.cut.iter().position(|set| *set == wanted) {
             self.cut.swap_remove(index);
             self.order.pop_front();
-            return self.next(leads);
+            return self.follow(passed);
         }
         let index = self.ready.iter().position(|ready| ready.set == wanted)?;
+        let since = self.ready[index].since;
+        if self.holders.iter().any(|holder| !(holder.parked && passed) && holder.is_waited_for(since)) {
+            return None;
+        }
+        self.holders.retain(|holder| !holder.parked);
         self.order.pop_front();
         self.ready.remove(index)
+    }
+}
+
+impl Holder {
+    fn new(tid: i32) -> Self {
+        Self { tid, since: Moment::roughly_now(), parked: false }
+    }
+
+    /// Whether a thread that is ready `since` then still waits for it.
+    fn is_waited_for(&self, since: Moment) -> bool {
+        self.since.roughly_elapsed() < PATIENCE || since.roughly_elapsed() < PATIENCE
     }
 }
 
@@ -83,12 +143,10 @@ impl Tracer<'_> {
         }
         let turns = self.turns.entry(process).or_default();
         if let (Some(tid), true) = (running, turns.holders.is_empty()) {
-            turns.holders.push((tid, Moment::roughly_now()));
+            turns.holders.push(Holder::new(tid));
         }
-        // What runs beside each other in the leader must not do so in followers: their calls are the monitor's.
-        let threads: Vec<i32> =
-            self.tasks.values().filter(|task| task.set.process == process).map(|task| task.tid).collect();
-        threads.into_iter().for_each(|tid| self.attend(tid));
+        let threads = self.tasks.values().filter(|task| task.set.process == process);
+        threads.filter_map(|task| task.ring.as_deref()).for_each(RingMemory::take_turns);
     }
 
     /// Whether threads of the process of `tid` take turns.
@@ -98,10 +156,16 @@ impl Tracer<'_> {
 
     /// Whether `tid` runs its own code among threads that take turns.
     pub(super) fn has_turn(&self, tid: i32) -> bool {
-        self.tasks
-            .get(&tid)
-            .and_then(|task| self.turns.get(&task.set.process))
-            .is_some_and(|turns| turns.holders.iter().any(|(holder, _)| *holder == tid))
+        self.turns_of(tid).is_some_and(|turns| turns.holders.iter().any(|holder| holder.tid == tid))
+    }
+
+    /// Leader: whether `tid` has the turn and another thread needs it.
+    pub(super) fn is_waited_for(&self, tid: i32) -> bool {
+        self.turns_of(tid).is_some_and(|turns| !turns.ready.is_empty()) && self.has_turn(tid)
+    }
+
+    fn turns_of(&self, tid: i32) -> Option<&Turns> {
+        self.turns.get(&self.tasks.get(&tid)?.set.process)
     }
 
     /// Lets a thread run its own code, when it is its turn.
@@ -111,13 +175,19 @@ impl Tracer<'_> {
             return self.resume(stopped, Resume::Continue, signal);
         };
         task.changing.clear();
+        let keeps_turn = std::mem::take(&mut task.keeps_turn);
         let set = &task.set;
         let (process, set) = (set.process, set.id);
         let Some(turns) = self.turns.get_mut(&process) else {
             return self.resume(stopped, Resume::Continue, signal);
         };
+        if let (true, Some(holder)) = (keeps_turn, turns.holders.iter_mut().find(|holder| holder.tid == tid))
+        {
+            holder.parked = false;
+            return self.resume(stopped, Resume::Continue, signal);
+        }
         turns.give_up(tid);
-        turns.ready.push_back(Ready { set, stopped, signal });
+        turns.ready.push_back(Ready { set, stopped, signal, since: Moment::roughly_now() });
         self.pass_turn(process)
     }
 
@@ -129,7 +199,35 @@ impl Tracer<'_> {
         self.end_turn(process, tid)
     }
 
-    /// The same for a thread that may not be known any more.
+    /// The same, without meeting the followers: each does so when it has come to the same place.
+    pub(super) fn give_up_turn_alone(&mut self, tid: i32) -> Result<(), Error> {
+        if self.leads() && self.has_turn(tid) {
+            let release = self.tasks.get(&tid).and_then(|task| {
+                let number = task.ring.as_ref()?.cursor(0).number;
+                Some((task.set.process, Release { set: task.set.id, place: GivenUp::at(number) }))
+            });
+            if let Some((process, release)) = release
+                && let Some(turns) = self.turns.get_mut(&process)
+            {
+                turns.released = Some(release);
+            }
+        }
+        self.give_up_turn(tid)
+    }
+
+    /// Follower: the thread has come to the monitor. Its turn is over when the leader's is.
+    pub(super) fn park_turn(&mut self, tid: i32) -> Result<(), Error> {
+        let Some(process) = self.tasks.get(&tid).map(|task| task.set.process) else {
+            return Ok(());
+        };
+        let Some(turns) = self.turns.get_mut(&process) else {
+            return Ok(());
+        };
+        turns.holders.iter_mut().filter(|holder| holder.tid == tid).for_each(|holder| holder.parked = true);
+        self.pass_turn(process)
+    }
+
+    /// The same as [`Self::give_up_turn`] for a thread that may not be known any more.
     pub(super) fn end_turn(&mut self, process: u32, tid: i32) -> Result<(), Error> {
         let Some(turns) = self.turns.get_mut(&process) else {
             return Ok(());
@@ -152,10 +250,10 @@ impl Tracer<'_> {
         Some(ready.stopped)
     }
 
-    /// Follower: the leader's thread of `set` has got the turn.
-    pub(super) fn follow_turn(&mut self, process: u32, set: u32) -> Result<(), Error> {
+    /// Follower: a thread of the leader's has got the turn.
+    pub(super) fn follow_turn(&mut self, process: u32, next: Next) -> Result<(), Error> {
         let turns = self.turns.entry(process).or_default();
-        turns.order.push_back(set);
+        turns.order.push_back(next);
         self.pass_turn(process)
     }
 
@@ -171,24 +269,84 @@ impl Tracer<'_> {
     }
 
     fn pass_turn(&mut self, process: u32) -> Result<(), Error> {
-        let leads = self.leads();
-        while let Some(ready) = self.turns.get_mut(&process).and_then(|turns| turns.next(leads)) {
+        loop {
+            let next =
+                if self.leads() { self.next_of_leader(process) } else { self.next_of_follower(process) };
+            let Some(ready) = next else { return Ok(()) };
             let tid = ready.stopped.tid();
-            if leads {
-                for variant in self.session.followers() {
-                    let turn = Decision::Turn { process, set: ready.set };
-                    self.session.mailboxes[variant].post(0, turn);
-                }
+            if let Some(turns) = self.turns.get_mut(&process) {
+                turns.holders.push(Holder::new(tid));
             }
+            self.attend(tid);
             match self.resume(ready.stopped, Resume::Continue, ready.signal) {
                 // Killed meanwhile: its end is still to be reported.
-                Err(Error::Gone) => continue,
+                Err(Error::Gone) => {
+                    if let Some(turns) = self.turns.get_mut(&process) {
+                        turns.give_up(tid);
+                    }
+                }
                 outcome => outcome?,
             }
-            if let Some(turns) = self.turns.get_mut(&process) {
-                turns.holders.push((tid, Moment::roughly_now()));
+        }
+    }
+
+    /// Leader: who runs now. Followers are told; who has the turn and does not give it up is asked to.
+    fn next_of_leader(&mut self, process: u32) -> Option<Ready> {
+        loop {
+            let turns = self.turns.get_mut(&process)?;
+            if let Some(ready) = turns.next() {
+                let next = Next { set: ready.set, behind: turns.released.take() };
+                for variant in self.session.followers() {
+                    self.session.mailboxes[variant].post(0, Decision::Turn { process, next });
+                }
+                return Some(ready);
+            }
+            if turns.ready.is_empty() || !self.take_turn_back(process) {
+                return None;
             }
         }
-        Ok(())
+    }
+
+    /// Leader: somebody else needs the turn. Who has it comes to the monitor with the next call, or loses it at once;
+    /// false: nobody has lost it.
+    fn take_turn_back(&mut self, process: u32) -> bool {
+        let holders: Vec<i32> = self
+            .turns
+            .get(&process)
+            .into_iter()
+            .flat_map(|turns| &turns.holders)
+            .map(|holder| holder.tid)
+            .collect();
+        holders.into_iter().any(|tid| self.take_turn_of(process, tid))
+    }
+
+    fn take_turn_of(&mut self, process: u32, tid: i32) -> bool {
+        // In this order: either the agent sees that its call is the monitor's, or its turn is open.
+        self.attend(tid);
+        let Some(task) = self.tasks.get(&tid) else { return false };
+        let Some(ring) = &task.ring else { return false };
+        let Some(place) = ring.posts[0].turn.take() else { return false };
+        ring.notices.given_up.store(place.0, Ordering::SeqCst);
+        ring.announce();
+        let set = task.set.id;
+        if let Some(turns) = self.turns.get_mut(&process) {
+            turns.give_up(tid);
+            turns.released = Some(Release { set, place });
+        }
+        self.attend(tid);
+        true
+    }
+
+    /// Follower: who runs now, in the leader's order.
+    fn next_of_follower(&mut self, process: u32) -> Option<Ready> {
+        let behind = self.turns.get(&process)?.order.front()?.behind;
+        let passed = behind.is_none_or(|release| self.has_passed(release));
+        self.turns.get_mut(&process)?.follow(passed)
+    }
+
+    /// Follower: whether a thread has come to the record at which the leader's gave its turn up.
+    fn has_passed(&self, release: Release) -> bool {
+        let ring = self.by_set.get(&release.set).and_then(|tid| self.tasks.get(tid)?.ring.as_ref());
+        ring.is_none_or(|ring| release.place.is_reached(ring.cursor(self.variant).number))
     }
 }
