@@ -33,6 +33,18 @@ def test_a_follower_that_does_not_come_to_where_a_signal_is_due(attack: Attempt)
     noticed(attack("stall", "follower", "signals", "ahead", timeout=15), {"timeout"})
 
 
+@pytest.mark.parametrize("what", ["open", "open-further", "open-behind", "taken", "garbage"])
+@pytest.mark.parametrize("who", ["leader", "follower"])
+def test_a_variant_that_lies_about_its_turn(who: str, what: str, attack: Attempt) -> None:
+    """Among threads that take turns: the program ends as it should, or another order is noticed."""
+    result = attack("turns", who, what)
+    assert "ready\n" in result.stdout, str(result)
+    if who == "follower":
+        assert (result.status, result.stdout) == (0, "ready\nafter\n"), str(result)
+    assert result.status in (0, DIVERGENCE), str(result)
+    assert result.seconds < 2 * LAG + SLACK, str(result)
+
+
 CONTEXTS = (
     "zeros",
     "ones",

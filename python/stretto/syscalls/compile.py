@@ -32,7 +32,7 @@ FAMILIES = (
     " ioctls fcntls prctls options refused"
 ).split()
 CATEGORIES = (
-    "other file descriptor memory process signal network clock identity system refused"  # as in abi/table.rs
+    "other file descriptor memory process signal network clock identity system refused"  # as in abi/table/call.rs
 ).split()
 
 

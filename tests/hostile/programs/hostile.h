@@ -115,13 +115,14 @@ static inline uint8_t *stub(void) {
     return site + 5 + *(int32_t *)(site + 1);
 }
 
-/* crates/abi/src/ring.rs: what a variant writes of itself; the leader's records. */
+/* crates/abi/src/ring/post.rs: what a variant writes of itself; the leader's records. */
 struct post {
     uint32_t agreed, done;
     uint64_t at, rest_of_line[6];
     uint32_t sleeping, rest_of_that[15];
     uint32_t before, rest_of_this[15];
-    uint32_t looks, reserved;
+    uint32_t turn, rest_of_line_of_turn[15];
+    uint32_t patience[64];
     uint64_t calls, bulk, seen[MAX_VARIANTS];
 };
 

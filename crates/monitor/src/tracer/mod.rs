@@ -4,11 +4,13 @@
 //! that is a rendezvous parks the thread; whoever comes last decides and posts to all (`crate::rendezvous`).
 
 mod agent;
+mod anywhere;
 mod birth;
 mod call;
 mod delivery;
 mod dump;
 mod exec;
+mod fault;
 mod follower;
 mod injection;
 mod known;

@@ -30,17 +30,6 @@ const TICK_MISSED: Duration = Duration::from_secs(2);
 
 const RT_SIGSUSPEND: u64 = libc::SYS_rt_sigsuspend as u64;
 
-/// The length of the time-stamp instruction at `rip`, if there is one: rdtsc (0f 31) or rdtscp (0f 01 f9).
-fn timestamp_instruction(tid: i32, rip: u64) -> Option<u64> {
-    let mut code = [0; 3];
-    let got = Remote::new(tid).read(rip, &mut code);
-    match code {
-        [0x0f, 0x31, _] if got >= 2 => Some(2),
-        [0x0f, 0x01, 0xf9] if got == 3 => Some(3),
-        _ => None,
-    }
-}
-
 /// Equal but for `orig_rax`, which is only meaningful in a call.
 fn same_place(one: &Registers, other: &Registers) -> bool {
     one.rip == other.rip
@@ -177,51 +166,6 @@ impl Tracer<'_> {
         }
     }
 
-    fn on_fault(&mut self, stopped: Stopped, info: SignalInfo) -> Result<(), Error> {
-        let tid = stopped.tid();
-        self.release(tid, None)?;
-        let registers = stopped.registers()?;
-        let timestamp = (info.signal() == libc::SIGSEGV && info.code() == libc::SI_KERNEL)
-            .then(|| timestamp_instruction(tid, registers.rip))
-            .flatten();
-        let arrival = match timestamp {
-            Some(length) => Arrival::Timestamp { registers, length },
-            None => Arrival::Fault { info, registers },
-        };
-        self.park(stopped, Arc::new(arrival))
-    }
-
-    /// All variants took the same fault: the program's handler, or its end.
-    pub(super) fn deliver_fault(&mut self, tid: i32) -> Result<(), Error> {
-        let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
-        let Some(Arrival::Fault { info, .. }) = task.current.as_deref() else {
-            return Err(Error::Unexpected("the thread took no fault"));
-        };
-        let signal = info.signal();
-        task.state = if has_handler(tid, signal) { State::Running } else { State::Ending };
-        self.go_on(stopped, signal)
-    }
-
-    pub(super) fn deliver_timestamp(&mut self, tid: i32, value: u64) -> Result<(), Error> {
-        let task = self.task(tid)?;
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
-        let Some(Arrival::Timestamp { registers, length }) = task.current.as_deref() else {
-            return Err(Error::Unexpected("the thread read no time stamp"));
-        };
-        let mut registers = *registers;
-        registers.rax = value & 0xffff_ffff;
-        registers.rdx = value >> 32;
-        if *length == 3 {
-            // IA32_TSC_AUX: Linux puts node and CPU there; all variants are told CPU 0.
-            registers.rcx = 0;
-        }
-        registers.rip += length;
-        stopped.set_registers(&registers)?;
-        task.state = State::Running;
-        self.go_on(stopped, 0)
-    }
-
     /// Leader, at the entry of a call: the deferred signal whose time has come.
     pub(super) fn due_signal(&mut self, stopped: &Stopped, tid: i32) -> Result<Option<SignalInfo>, Error> {
         if self.task(tid)?.deferred.is_empty() {
@@ -342,75 +286,6 @@ impl Tracer<'_> {
         Ok(())
     }
 
-    /// Leader, stopped in its own code: the first deferred signal goes to the followers, wherever they are; the
-    /// leader follows when all have taken it.
-    fn signal_everywhere(&mut self, stopped: Stopped) -> Result<(), Error> {
-        let tid = stopped.tid();
-        let followers = self.session.followers().count();
-        let had_turn = self.has_turn(tid);
-        let task = self.task(tid)?;
-        let Some((info, _)) = task.deferred.pop_front() else {
-            return self.resume(stopped, Resume::Continue, 0);
-        };
-        self.attend(tid);
-        let _ =
-            self.session.ticks_wanted.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
-        let task = self.task(tid)?;
-        task.set.taken.store(0, Ordering::Release);
-        task.state = State::Signalling(info);
-        task.stopped = Some(stopped);
-        let set = Arc::clone(&task.set);
-        self.session.post_followers(&set, &Decision::SignalAnywhere(Box::new(info), had_turn));
-        if followers == 0 { self.signal_taken(tid) } else { Ok(()) }
-    }
-
-    /// Leader: the followers have taken the signal.
-    pub(super) fn signal_taken(&mut self, tid: i32) -> Result<(), Error> {
-        let task = self.task(tid)?;
-        let State::Signalling(info) = task.state.clone() else {
-            return Ok(());
-        };
-        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
-        task.state = State::Running;
-        stopped.set_signal_info(&self.own_info(tid, &info))?;
-        self.go_on(stopped, info.signal())
-    }
-
-    /// Follower: takes a signal in its own code, or before the call that it has come to.
-    pub(super) fn signal_anywhere(
-        &mut self,
-        tid: i32,
-        info: &SignalInfo,
-        had_turn: bool,
-    ) -> Result<(), Error> {
-        let variant = self.variant;
-        let waiting = self.cut_turn(tid, had_turn);
-        let task = self.task(tid)?;
-        let set = Arc::clone(&task.set);
-        if let Some(stopped) = task.stopped.take() {
-            crate::rendezvous::leave(&set, variant);
-            task.state = State::Running;
-            if let Some(call) = task.call() {
-                undo_entry(&stopped, call.registers)?;
-            }
-            self.inject(stopped, info)?;
-        } else if let Some(stopped) = waiting {
-            self.inject(stopped, info)?;
-        } else {
-            let stopped = self.where_the_leader_is(tid, info.signal())?;
-            stopped.set_signal_info(&self.own_info(tid, info))?;
-            let signal = if has_handler(tid, info.signal()) { info.signal() } else { 0 };
-            self.go_on(stopped, signal)?;
-        }
-        let taken = set.taken.fetch_add(1, Ordering::AcqRel) + 1;
-        if taken as usize >= self.session.followers().count() {
-            self.session.post(0, &set, Decision::SignalTaken);
-        }
-        Ok(())
-    }
-}
-
-impl Tracer<'_> {
     /// Leader: keeps a signal until there is a point at which all variants can take it.
     pub(super) fn defer(&mut self, tid: i32, info: SignalInfo) {
         if let Some(task) = self.tasks.get_mut(&tid) {
@@ -433,88 +308,5 @@ impl Tracer<'_> {
             stopped.set_registers(&Registers { rip, orig_rax: u64::MAX, ..registers })?;
         }
         Ok(())
-    }
-
-    /// Where a thread goes on whose fault has nothing to do with the program: it came to a place that a patch has
-    /// covered, or its agent was given a bad address.
-    fn way_out(
-        &mut self,
-        stopped: Stopped,
-        info: &SignalInfo,
-    ) -> Result<(Stopped, Option<Registers>), Error> {
-        if self.session.agents.is_none() {
-            return Ok((stopped, None));
-        }
-        let registers = stopped.registers()?;
-        let fixup = self.in_agent(registers.rip).and_then(blob::fixup);
-        if let (Some(offset), Some(image)) = (fixup, self.image()) {
-            return Ok((stopped, Some(Registers { rip: image.base + offset, ..registers })));
-        }
-        // What patches put there raises #BP or #GP.
-        if info.code() != libc::SI_KERNEL {
-            return Ok((stopped, None));
-        }
-        // Behind a breakpoint the processor is one byte further.
-        let address = registers.rip.wrapping_sub(u64::from(info.signal() == libc::SIGTRAP));
-        let (stopped, rip) = self.displaced(stopped, &registers, address)?;
-        Ok((stopped, rip.map(|rip| Registers { rip, orig_rax: u64::MAX, ..registers })))
-    }
-
-    /// A fault that comes while something else is waited for: the thread goes on elsewhere, or faults once more later.
-    /// Behind a breakpoint the processor is one byte further, and what follows is no instruction if a patch has put it
-    /// there.
-    pub(super) fn fault_again(&mut self, stopped: Stopped, info: &SignalInfo) -> Result<Stopped, Error> {
-        let (stopped, out) = self.way_out(stopped, info)?;
-        let registers = stopped.registers()?;
-        let trap = info.signal() == libc::SIGTRAP && info.code() == libc::SI_KERNEL;
-        let back = Registers { rip: registers.rip - u64::from(trap), ..registers };
-        stopped.set_registers(&out.unwrap_or(back))?;
-        Ok(stopped)
-    }
-
-    /// Before a signal is delivered: a thread in a stub is shown where the program is.
-    pub(super) fn show_program(&self, stopped: &Stopped) -> Result<(), Error> {
-        if self.session.agents.is_none() {
-            return Ok(());
-        }
-        let registers = stopped.registers()?;
-        let Some(rip) = self.program_address(stopped.tid(), registers.rip) else { return Ok(()) };
-        // Behind the stub's `syscall`, rcx is not yet what the kernel leaves behind the program's.
-        let behind = self.through_stub(stopped.tid(), &registers);
-        let rcx = if behind { rip } else { registers.rcx };
-        stopped.set_registers(&Registers { rip, rcx, ..registers })
-    }
-
-    /// Follower: runs on until it is where the leader is (no records are unread, and it is not in its agent), and
-    /// `signal` is about to be delivered to it.
-    fn where_the_leader_is(&mut self, tid: i32, signal: i32) -> Result<Stopped, Error> {
-        let (start, limit) = (Moment::now(), self.session.config.timeout);
-        loop {
-            let tgid = self.task(tid)?.tgid;
-            if limit > 0.0 && start.elapsed().as_secs_f64() > limit {
-                let set = Arc::clone(&self.task(tid)?.set);
-                crate::rendezvous::too_late(self.session, &set, self.variant);
-                return Err(Error::Gone);
-            }
-            let blocked = signals_of(tid, "SigBlk:").unwrap_or(0);
-            let sent = Sent::send(tgid, tid, signal, blocked)?;
-            let Came::Due(stopped) = self.until_signal(tid, sent)? else {
-                return Err(Error::Unexpected("a follower was stopped by job control"));
-            };
-            let in_agent = self.in_agent(stopped.registers()?.rip).is_some();
-            let variant = self.variant;
-            let Some(ring) = self.task(tid)?.ring.clone() else { return Ok(stopped) };
-            let unread = ring.cursor(variant).number != ring.cursor(0).number;
-            if !in_agent && !unread {
-                self.attend(tid);
-                return Ok(stopped);
-            }
-            if in_agent && !unread {
-                ring.notices.attention[variant].store(1, Ordering::SeqCst);
-                ring.announce();
-            }
-            stopped.resume(Resume::Continue, 0)?;
-            std::thread::sleep(Duration::from_micros(200));
-        }
     }
 }

@@ -326,6 +326,12 @@ impl Tracer<'_> {
         let Some(task) = self.tasks.get(&tid) else { return false };
         let Some(ring) = &task.ring else { return false };
         let Some(place) = ring.posts[0].turn.take() else { return false };
+        // A leader that has been taken over may claim to wait in any call; what counts is the record that it writes, or
+        // has just written.
+        let next = ring.cursor(0).number;
+        if ![next, next.wrapping_sub(1)].map(GivenUp::at).contains(&place) {
+            return false;
+        }
         ring.notices.given_up.store(place.0, Ordering::SeqCst);
         ring.announce();
         let set = task.set.id;

@@ -22,12 +22,19 @@
 //! follower whose leader has one more than itself, and no record left to read, goes to the monitor too; a leader that
 //! sees a follower there takes its record back ([`Phase::Cancelled`]) and follows.
 
-#[cfg(not(loom))]
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-#[cfg(loom)]
-use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+mod post;
+mod record;
 
-use crate::turn::{GivenUp, Turn};
+#[cfg(not(loom))]
+use core::sync::atomic::{AtomicU64, Ordering};
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU64, Ordering};
+
+use crate::turn::GivenUp;
+
+pub use post::{Line, Notices, Patience, Post};
+pub use record::{AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, Cursor, Head, Phase, THEN_SIGNAL, tag};
+use record::{HEAD, LINE};
 
 /// The greatest number of variants. A model has three at most, and every word costs it time.
 pub const MAX_VARIANTS: usize = if cfg!(loom) { 3 } else { 8 };
@@ -39,90 +46,6 @@ pub const DATA: usize = 1 << 20;
 pub const ROOM: usize = (256 << 10) + 1024;
 /// Bytes of the bulk; a call with more is the monitor's. Memory that is never used costs nothing.
 pub const BULK: usize = 8 << 20;
-/// Records begin at multiples of this: a cache line.
-const LINE: u64 = 64;
-/// Words of a record's head.
-const HEAD: usize = 4;
-
-/// What the monitor tells a set. Written by the monitor only.
-#[derive(Debug, Default)]
-#[cfg_attr(not(loom), repr(C, align(4096)))] // the stacks of models are small
-pub struct Notices {
-    /// Counts everything that happens to the words below; who sleeps is woken through it.
-    pub news: AtomicU32,
-    /// By variant; not 0: its next call goes to the monitor, also one that waits now.
-    pub attention: [AtomicU32; MAX_VARIANTS],
-    /// Bit per variant that takes part.
-    pub active: AtomicU32,
-    /// Bit per variant that has mapped the ring.
-    pub attached: AtomicU32,
-    /// Stops in the monitor, by variant.
-    pub slow: [AtomicU32; MAX_VARIANTS],
-    /// Not 0: threads of the process take turns.
-    pub turns: AtomicU32,
-    /// The record at which the leader gave its turn up last (see [`crate::turn`]); 0: none.
-    pub given_up: AtomicU32,
-}
-
-/// Something that begins a cache line.
-#[derive(Debug, Default)]
-#[cfg_attr(not(loom), repr(C, align(64)))]
-pub struct Line<T>(T);
-
-impl<T> core::ops::Deref for Line<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-/// How often a variant looks before it sleeps (low half), and how often it has slept since that was right (high half),
-/// by what it waits for; 0: no experience yet.
-#[derive(Debug)]
-#[cfg_attr(not(loom), repr(C, align(64)))]
-pub struct Patience([AtomicU32; WAITS]);
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self(core::array::from_fn(|_| AtomicU32::default()))
-    }
-}
-
-impl core::ops::Deref for Patience {
-    type Target = [AtomicU32; WAITS];
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-/// What one variant tells the others. What changes with every record, what seldom changes, and what is its own stand in
-/// lines apart: a line that another CPU has just written costs 0.1-0.4 us.
-#[derive(Debug, Default)]
-#[cfg_attr(not(loom), repr(C, align(4096)))] // the stacks of models are small
-pub struct Post {
-    /// Follower: records that it has agreed to.
-    pub agreed: AtomicU32,
-    /// Records that it is done with.
-    pub done: AtomicU32,
-    /// Where the next record begins, in bytes since the beginning.
-    pub at: AtomicU64,
-    /// It sleeps, or is about to.
-    pub sleeping: Line<AtomicU32>,
-    /// Bytes from the beginning of the last record to `at`; only the leader's matters.
-    pub before: Line<AtomicU32>,
-    /// Leader: its turn among the threads of the process.
-    pub turn: Line<Turn>,
-    /// What it has learnt about waiting. For itself only.
-    pub patience: Patience,
-    /// Calls that it has made in the process.
-    pub calls: AtomicU64,
-    /// Leader: where the record behind the last that used the bulk begins.
-    pub bulk: AtomicU64,
-    /// Leader: how far each follower had read when it was last looked at.
-    pub seen: [AtomicU64; MAX_VARIANTS],
-}
 
 /// The ring as it lies in memory; `WORDS` of records.
 #[derive(Debug)]
@@ -145,59 +68,6 @@ pub struct RingWithBulk {
     pub bulk: [AtomicU64; BULK / 8],
 }
 
-/// Where the next record begins, and its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    pub number: u32,
-    pub at: u64,
-}
-
-/// How far a record has got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Inputs are there.
-    Published,
-    /// Outputs are there.
-    Done,
-    /// The leader has gone to the monitor with this call.
-    Cancelled,
-}
-
-/// The monitor hands out the outputs.
-pub const BY_MONITOR: u8 = 1;
-/// A signal is due behind the call.
-pub const THEN_SIGNAL: u8 = 2;
-/// The leader did not wait for the followers.
-pub const AHEAD: u8 = 4;
-
-/// Inputs and outputs are in the bulk.
-pub const BULK_INPUTS: u8 = 8;
-/// Outputs are in the bulk.
-pub const BULK_OUTPUTS: u8 = 16;
-
-/// The head of a record, clamped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
-    pub phase: Phase,
-    pub epoch: u32,
-    pub nr: u32,
-    pub flags: u8,
-    pub inputs: usize,
-    pub outputs: usize,
-    pub result: i64,
-}
-
-/// The tag of a record: its number, and its phase in the two lowest bits. Never 0.
-#[must_use]
-pub fn tag(number: u32, phase: Phase) -> u32 {
-    let phase = match phase {
-        Phase::Published => 1,
-        Phase::Done => 2,
-        Phase::Cancelled => 3,
-    };
-    number << 2 | phase
-}
-
 fn word(low: u32, high: u32) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
@@ -205,10 +75,6 @@ fn word(low: u32, high: u32) -> u64 {
 #[allow(clippy::cast_possible_truncation)] // halves are what is wanted
 fn halves(word: u64) -> (u32, u32) {
     (word as u32, (word >> 32) as u32)
-}
-
-fn padded(bytes: usize) -> usize {
-    (bytes + 7) & !7
 }
 
 /// The variants in `set` (bits).
@@ -225,48 +91,6 @@ pub fn variants(set: u32) -> impl Iterator<Item = usize> {
 #[must_use]
 pub fn beyond(count: u32, other: u32) -> bool {
     count.wrapping_sub(other).cast_signed() > 0
-}
-
-impl Head {
-    /// Whether the inputs are in the bulk.
-    #[must_use]
-    pub fn inputs_in_bulk(&self) -> bool {
-        self.flags & BULK_INPUTS != 0
-    }
-
-    /// Whether the outputs are in the bulk.
-    #[must_use]
-    pub fn outputs_in_bulk(&self) -> bool {
-        self.flags & (BULK_INPUTS | BULK_OUTPUTS) != 0
-    }
-
-    /// Byte offset of the outputs in the payload, or in the bulk.
-    #[must_use]
-    pub fn outputs_at(&self) -> usize {
-        if self.flags & BULK_OUTPUTS == 0 { padded(self.inputs) } else { 0 }
-    }
-
-    /// Byte offset of the arguments in the payload.
-    #[must_use]
-    pub fn arguments_at(&self) -> usize {
-        self.taken(false)
-    }
-
-    /// Bytes that inputs and outputs take of the bulk, or of the payload.
-    fn taken(&self, bulk: bool) -> usize {
-        let inputs = if self.inputs_in_bulk() == bulk { padded(self.inputs) } else { 0 };
-        let outputs = if self.outputs_in_bulk() == bulk { padded(self.outputs) } else { 0 };
-        inputs + outputs
-    }
-
-    /// Bytes of the record.
-    fn length(&self) -> u64 {
-        if self.phase == Phase::Cancelled {
-            return LINE;
-        }
-        let bytes = (8 * HEAD + self.arguments_at() + 48) as u64;
-        bytes.div_ceil(LINE) * LINE
-    }
 }
 
 impl<const WORDS: usize> Default for Shared<WORDS> {

@@ -1,0 +1,139 @@
+//! A described call: who executes it, what it needs of the monitor, what it gives.
+
+/// Who executes a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Nobody: the program gets `errno`, the same in every variant.
+    Refused,
+    /// The leader; followers get its result and out-data.
+    Leader,
+    /// Every variant for itself; results must agree.
+    Each,
+    /// Every variant for itself, at its own pace, neither compared nor counted (futex, sched_yield).
+    Local,
+}
+
+/// The mechanism in the monitor that a call needs beyond comparing and replicating.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mechanism {
+    Plain = 0,
+    Mmap = 1,
+    Munmap = 2,
+    Mremap = 3,
+    Brk = 4,
+    /// clone, clone3, fork, vfork.
+    Fork = 5,
+    /// execve, execveat.
+    Exec = 6,
+    /// exit, exit_group: never returns.
+    Exit = 7,
+    /// wait4, waitid: followers reap the corresponding child.
+    Wait = 8,
+    /// rt_sigreturn: every register is the frame's.
+    Sigreturn = 9,
+    /// rt_sigsuspend, pause: waits for a signal in every variant.
+    SigSuspend = 10,
+    /// open family: followers open regular files and directories read-only themselves.
+    Open = 11,
+    /// recvmsg, recvmmsg: may create descriptors listed in control data.
+    RecvFds = 12,
+    /// restart_syscall.
+    Restart = 13,
+    /// The monitor answers `prctl(PR_SET_DUMPABLE)` and the like without the kernel; result 0.
+    Swallow = 14,
+    /// sched_getaffinity: the program sees the CPUs that it would have natively.
+    CpusShown = 15,
+    /// sched_setaffinity: from now on it sees what it has chosen.
+    CpusChosen = 16,
+    /// prctl(PR_SET_DUMPABLE): remembered, not carried out, because the monitor has to reach the process.
+    SetDumpable = 17,
+    /// prctl(PR_GET_DUMPABLE): what is remembered.
+    GetDumpable = 18,
+    /// arch_prctl(ARCH_SET_GS): the agent loses the register that it finds its place by.
+    SetGs = 19,
+    /// seccomp, prctl(PR_SET_SECCOMP): from now on the program decides which calls may be made.
+    Filters = 20,
+}
+
+impl Mechanism {
+    pub(super) fn from_u8(value: u8) -> Self {
+        match value {
+            1 => Self::Mmap,
+            2 => Self::Munmap,
+            3 => Self::Mremap,
+            4 => Self::Brk,
+            5 => Self::Fork,
+            6 => Self::Exec,
+            7 => Self::Exit,
+            8 => Self::Wait,
+            9 => Self::Sigreturn,
+            10 => Self::SigSuspend,
+            11 => Self::Open,
+            12 => Self::RecvFds,
+            13 => Self::Restart,
+            14 => Self::Swallow,
+            15 => Self::CpusShown,
+            16 => Self::CpusChosen,
+            17 => Self::SetDumpable,
+            18 => Self::GetDumpable,
+            19 => Self::SetGs,
+            20 => Self::Filters,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// What a call returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultKind {
+    /// A number; equal in all variants.
+    Plain,
+    /// A new descriptor; followers get a placeholder of the same number.
+    NewFd,
+    /// An address; equal after canonicalisation.
+    Address,
+    /// A task's id; followers get the leader's.
+    Pid,
+}
+
+/// The call sleeps for something outside.
+pub const BLOCKS: u32 = 1;
+/// A signal for the caller may follow the call at once (kill, sigprocmask, wait ...).
+pub const MAY_SIGNAL: u32 = 2;
+/// Starts a thread or process.
+pub const STARTS_TASK: u32 = 4;
+/// The description is partial; `note` tells what is missing.
+pub const PARTIAL: u32 = 8;
+/// No argument leads to memory that the kernel only reads.
+pub const TAKES_NO_MEMORY: u32 = 16;
+/// No argument leads to memory that the kernel writes.
+pub const GIVES_NO_MEMORY: u32 = 32;
+
+/// A described call or sub-command.
+#[derive(Clone, Copy, Debug)]
+pub struct CallRow {
+    /// Its own row number.
+    pub row: u32,
+    pub nr: u32,
+    /// String offsets.
+    pub name: u32,
+    pub note: u32,
+    /// Node of each argument, or [`NONE`](super::NONE) past the last.
+    pub args: [u32; 6],
+    pub arg_names: [u32; 6],
+    pub who: Who,
+    pub mechanism: Mechanism,
+    pub result: ResultKind,
+    pub category: u8,
+    pub flags: u32,
+    pub errno: u32,
+    /// Expression that selects a sub-row; [`NONE`](super::NONE) if this row has no sub-commands.
+    pub selector: u32,
+    pub(super) sub_first: u32,
+    pub(super) sub_count: u32,
+    /// Expression; not 0: the new descriptor is closed on exec.
+    pub cloexec: u32,
+    /// Expression: address of a temporary signal mask.
+    pub mask: u32,
+}

@@ -1,0 +1,115 @@
+//! Signals to a leader that makes no calls: they are delivered wherever the variants are.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use stretto_tracee::{Error, Resume, SignalInfo, Stopped};
+
+use super::Tracer;
+use super::delivery::{Came, Sent, has_handler, signals_of, undo_entry};
+use super::task::State;
+use crate::clock_unsafe::Moment;
+use crate::mailbox::Decision;
+
+impl Tracer<'_> {
+    /// Leader, stopped in its own code: the first deferred signal goes to the followers, wherever they are; the
+    /// leader follows when all have taken it.
+    pub(super) fn signal_everywhere(&mut self, stopped: Stopped) -> Result<(), Error> {
+        let tid = stopped.tid();
+        let followers = self.session.followers().count();
+        let had_turn = self.has_turn(tid);
+        let task = self.task(tid)?;
+        let Some((info, _)) = task.deferred.pop_front() else {
+            return self.resume(stopped, Resume::Continue, 0);
+        };
+        self.attend(tid);
+        let _ =
+            self.session.ticks_wanted.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
+        let task = self.task(tid)?;
+        task.set.taken.store(0, Ordering::Release);
+        task.state = State::Signalling(info);
+        task.stopped = Some(stopped);
+        let set = Arc::clone(&task.set);
+        self.session.post_followers(&set, &Decision::SignalAnywhere(Box::new(info), had_turn));
+        if followers == 0 { self.signal_taken(tid) } else { Ok(()) }
+    }
+
+    /// Leader: the followers have taken the signal.
+    pub(super) fn signal_taken(&mut self, tid: i32) -> Result<(), Error> {
+        let task = self.task(tid)?;
+        let State::Signalling(info) = task.state.clone() else {
+            return Ok(());
+        };
+        let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
+        task.state = State::Running;
+        stopped.set_signal_info(&self.own_info(tid, &info))?;
+        self.go_on(stopped, info.signal())
+    }
+
+    /// Follower: takes a signal in its own code, or before the call that it has come to.
+    pub(super) fn signal_anywhere(
+        &mut self,
+        tid: i32,
+        info: &SignalInfo,
+        had_turn: bool,
+    ) -> Result<(), Error> {
+        let variant = self.variant;
+        let waiting = self.cut_turn(tid, had_turn);
+        let task = self.task(tid)?;
+        let set = Arc::clone(&task.set);
+        if let Some(stopped) = task.stopped.take() {
+            crate::rendezvous::leave(&set, variant);
+            task.state = State::Running;
+            if let Some(call) = task.call() {
+                undo_entry(&stopped, call.registers)?;
+            }
+            self.inject(stopped, info)?;
+        } else if let Some(stopped) = waiting {
+            self.inject(stopped, info)?;
+        } else {
+            let stopped = self.where_the_leader_is(tid, info.signal())?;
+            stopped.set_signal_info(&self.own_info(tid, info))?;
+            let signal = if has_handler(tid, info.signal()) { info.signal() } else { 0 };
+            self.go_on(stopped, signal)?;
+        }
+        let taken = set.taken.fetch_add(1, Ordering::AcqRel) + 1;
+        if taken as usize >= self.session.followers().count() {
+            self.session.post(0, &set, Decision::SignalTaken);
+        }
+        Ok(())
+    }
+
+    /// Follower: runs on until it is where the leader is (no records are unread, and it is not in its agent), and
+    /// `signal` is about to be delivered to it.
+    fn where_the_leader_is(&mut self, tid: i32, signal: i32) -> Result<Stopped, Error> {
+        let (start, limit) = (Moment::now(), self.session.config.timeout);
+        loop {
+            let tgid = self.task(tid)?.tgid;
+            if limit > 0.0 && start.elapsed().as_secs_f64() > limit {
+                let set = Arc::clone(&self.task(tid)?.set);
+                crate::rendezvous::too_late(self.session, &set, self.variant);
+                return Err(Error::Gone);
+            }
+            let blocked = signals_of(tid, "SigBlk:").unwrap_or(0);
+            let sent = Sent::send(tgid, tid, signal, blocked)?;
+            let Came::Due(stopped) = self.until_signal(tid, sent)? else {
+                return Err(Error::Unexpected("a follower was stopped by job control"));
+            };
+            let in_agent = self.in_agent(stopped.registers()?.rip).is_some();
+            let variant = self.variant;
+            let Some(ring) = self.task(tid)?.ring.clone() else { return Ok(stopped) };
+            let unread = ring.cursor(variant).number != ring.cursor(0).number;
+            if !in_agent && !unread {
+                self.attend(tid);
+                return Ok(stopped);
+            }
+            if in_agent && !unread {
+                ring.notices.attention[variant].store(1, Ordering::SeqCst);
+                ring.announce();
+            }
+            stopped.resume(Resume::Continue, 0)?;
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+}
