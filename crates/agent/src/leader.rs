@@ -5,7 +5,9 @@ use core::sync::atomic::Ordering;
 
 use stretto_abi::context::{OUTPUTS_POINT, SIGNAL_POINT};
 use stretto_abi::policy::Mode;
-use stretto_abi::ring::{AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, Cursor, THEN_SIGNAL, variants};
+use stretto_abi::ring::{
+    AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, Cursor, THEN_SIGNAL, WITH_OUTPUTS, variants,
+};
 use stretto_abi::table::{BLOCKS, GIVES_NO_MEMORY, TAKES_NO_MEMORY, Who};
 use stretto_semantics::{Identity, collect, gather};
 
@@ -62,7 +64,7 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
         return if lockstep || !keeps_turn { cancel(seat, cursor, epoch) } else { Outcome::Monitor };
     }
     let made = Made { call, cursor, epoch, notes: &notes, inputs: length, place, result };
-    made.hand_out(seat, keeps_turn.then_some(writer))
+    made.hand_out(seat, writer, keeps_turn)
 }
 
 /// Makes a call; its result, and whether the thread still has its turn. While it waits, another thread may take it.
@@ -99,19 +101,20 @@ struct Made<'m> {
 }
 
 impl Made<'_> {
-    /// Collects the outputs behind the inputs, or in the bulk, and lets the followers have them. Without a `writer` the
-    /// monitor does.
-    fn hand_out(&self, seat: &Seat<'_>, writer: Option<Writer<'_>>) -> Outcome {
+    /// Collects the outputs behind the inputs, or in the bulk, and lets the followers have them. Without its turn the
+    /// thread goes to the monitor, which does.
+    fn hand_out(&self, seat: &Seat<'_>, mut writer: Writer<'_>, keeps_turn: bool) -> Outcome {
         let (call, cursor) = (self.call, self.cursor);
         let mut flags = self.place;
-        let here = writer.is_some();
-        let mut outputs = writer.and_then(|mut writer| self.outputs(&mut writer));
-        if here && outputs.is_none() && self.place == 0 && wait_for_bulk(seat, self.epoch) {
+        let mut outputs = self.outputs(&mut writer);
+        if outputs.is_none() && self.place == 0 && wait_for_bulk(seat, self.epoch) {
             flags |= BULK_OUTPUTS;
             outputs = self.outputs(&mut Writer::bulk(seat.memory));
         }
         if outputs.is_none() {
             flags |= BY_MONITOR;
+        } else if !keeps_turn {
+            flags |= BY_MONITOR | WITH_OUTPUTS;
         } else if seat.attention().load(Ordering::Relaxed) != 0 {
             flags |= THEN_SIGNAL;
         }

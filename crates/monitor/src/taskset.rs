@@ -66,6 +66,14 @@ pub enum Meaning {
     UnknownCommand(CallRow, u64),
 }
 
+/// What a call that the agent has made has given.
+#[derive(Clone, Debug)]
+pub struct Done {
+    pub result: i64,
+    /// As `semantics::collect` writes them; `None`: there was no room for them.
+    pub outputs: Option<Vec<u8>>,
+}
+
 /// A system call at its entry.
 #[derive(Clone, Debug)]
 pub struct CallArrival {
@@ -76,8 +84,8 @@ pub struct CallArrival {
     pub deliver: Option<Box<SignalInfo>>,
     /// Where the program is, when it came through a stub; else the `rip` of `registers`.
     pub program_rip: u64,
-    /// Leader only: the agent has made the call already, with this result.
-    pub done: Option<i64>,
+    /// Leader only: the agent has made the call already.
+    pub done: Option<Done>,
 }
 
 impl CallArrival {

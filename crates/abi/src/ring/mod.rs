@@ -33,7 +33,9 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 use crate::turn::GivenUp;
 
 pub use post::{Line, Notices, Patience, Post};
-pub use record::{AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, Cursor, Head, Phase, THEN_SIGNAL, tag};
+pub use record::{
+    AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, Cursor, Head, Phase, THEN_SIGNAL, WITH_OUTPUTS, tag,
+};
 use record::{HEAD, LINE};
 
 /// The greatest number of variants. A model has three at most, and every word costs it time.

@@ -34,6 +34,8 @@ pub const AHEAD: u8 = 4;
 pub const BULK_INPUTS: u8 = 8;
 /// Outputs are in the bulk.
 pub const BULK_OUTPUTS: u8 = 16;
+/// The monitor hands out the outputs that are there: the leader has lost its turn.
+pub const WITH_OUTPUTS: u8 = 32;
 
 /// The head of a record, clamped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use stretto_abi::ring::{AHEAD, BY_MONITOR, Cursor, Head, MAX_VARIANTS, Phase, Shared, THEN_SIGNAL};
+use stretto_abi::ring::{
+    AHEAD, BY_MONITOR, Cursor, Head, MAX_VARIANTS, Phase, Shared, THEN_SIGNAL, WITH_OUTPUTS,
+};
 
 use super::Outcome;
 use super::call::{Call, Mode, put};
@@ -79,10 +81,13 @@ fn hand_out<const WORDS: usize>(
     let overflow = start + call.outputs > Shared::<WORDS>::PAYLOAD;
     let mut outputs = call.outputs;
     let mut flags = if seat.attention() { THEN_SIGNAL } else { 0 };
-    if overflow || !keeps_turn {
+    if overflow {
         (flags, outputs) = (BY_MONITOR, 0);
     } else {
         put(ring, cursor, start, call.output_words());
+        if !keeps_turn {
+            flags = BY_MONITOR | WITH_OUTPUTS;
+        }
     }
     let (inputs, nr, result) = (call.inputs, call.nr(), call.result());
     let head = Head { phase: Phase::Done, epoch, nr, flags, inputs, outputs, result };
@@ -91,8 +96,8 @@ fn hand_out<const WORDS: usize>(
     seat.wake(seat.followers(), address_of(ring.tag_word(cursor)));
     match flags {
         0 => Outcome::Result,
-        BY_MONITOR => Outcome::Outputs,
-        _ => Outcome::Signal,
+        THEN_SIGNAL => Outcome::Signal,
+        _ => Outcome::Outputs,
     }
 }
 

@@ -55,6 +55,8 @@ impl Tracer<'_> {
         had_turn: bool,
     ) -> Result<(), Error> {
         let variant = self.variant;
+        // The leader has taken the signal behind what it has recorded.
+        self.catch_up(tid)?;
         let waiting = self.cut_turn(tid, had_turn);
         let task = self.task(tid)?;
         let set = Arc::clone(&task.set);

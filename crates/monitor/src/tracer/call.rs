@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use stretto_abi::context::SIGNAL_POINT;
+use stretto_abi::ring::WITH_OUTPUTS;
 use stretto_abi::table::{BLOCKS, Mechanism, ResultKind, Who};
 use stretto_semantics::{self as semantics, Identity, Lookup};
 use stretto_tracee::{Error, Remote, Resume, Stopped, arguments};
@@ -17,7 +18,7 @@ use crate::gather::Collector;
 use crate::lock;
 use crate::memory::VariantMemory;
 use crate::rendezvous;
-use crate::taskset::{Arrival, CallArrival, Meaning, number};
+use crate::taskset::{Arrival, CallArrival, Done, Meaning, number};
 
 const RESTART_SYSCALL: u64 = 219;
 /// The category of calls after which a process may not open what is the monitor's any more (`CATEGORIES` in
@@ -57,6 +58,9 @@ impl Tracer<'_> {
                 if !self.takes_turns(tid) {
                     return self.resume(stopped, Resume::Continue, 0);
                 }
+                if self.leads() {
+                    rendezvous::send_on(self.session, &self.task(tid)?.set.clone());
+                }
                 self.task(tid)?.state = State::ExecutingLocal;
                 self.resume(stopped, Resume::ToExit, 0)?;
                 return self.give_up_turn_alone(tid);
@@ -83,8 +87,10 @@ impl Tracer<'_> {
             Lookup::UnknownCommand(parent, value) => Meaning::UnknownCommand(parent, value),
         };
         let mut collector = Collector::default();
+        let mut outputs = None;
         if let (Some(_), Some(record)) = (done, self.last_record(tid)) {
             collector.take(record.inputs);
+            outputs = (record.head.flags & WITH_OUTPUTS != 0).then_some(record.outputs);
         } else if let Meaning::Known(row) = &meaning
             && row.who != Who::Refused
         {
@@ -118,7 +124,7 @@ impl Tracer<'_> {
             inputs,
             deliver,
             program_rip,
-            done: done.map(|(result, _)| result),
+            done: done.map(|(result, _)| Done { result, outputs }),
         }));
         let variant = self.variant;
         let task = self.task(tid)?;

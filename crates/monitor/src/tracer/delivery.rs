@@ -10,6 +10,7 @@ use stretto_tracee::{
 };
 
 use super::Tracer;
+use super::task::Owed;
 
 /// Signals that are queued, not merged: one of them stands in for SIGCONT.
 const QUEUED: std::ops::RangeInclusive<i32> = 34..=64;
@@ -101,7 +102,7 @@ impl Tracer<'_> {
                 self.go_on(stopped, info.signal())
             }
             Came::Halting(stopped, stop) => {
-                self.task(tid)?.owed.push(own);
+                self.task(tid)?.owed.push(Owed { info: own, taken: true });
                 self.resume(stopped, Resume::Continue, stop)
             }
         }
@@ -157,9 +158,9 @@ impl Tracer<'_> {
     }
 
     /// The owed signal (see `Task::owed`) that comes with this one.
-    pub(super) fn take_owed(&mut self, tid: i32, info: &SignalInfo) -> Option<SignalInfo> {
+    pub(super) fn take_owed(&mut self, tid: i32, info: &SignalInfo) -> Option<Owed> {
         let owed = &mut self.tasks.get_mut(&tid)?.owed;
-        let index = owed.iter().position(|owed| means(info, owed))?;
+        let index = owed.iter().position(|owed| means(info, &owed.info))?;
         Some(owed.remove(index))
     }
 
@@ -185,9 +186,9 @@ impl Tracer<'_> {
         let owed = &mut self.task(tid)?.owed;
         if signal == libc::SIGCONT {
             // It has taken pending stop signals back.
-            owed.retain(|owed| !stops(owed.signal()));
+            owed.retain(|owed| !stops(owed.info.signal()));
         }
-        Ok(owed.iter().any(|owed| has_handler(tid, owed.signal())))
+        Ok(owed.iter().any(|owed| has_handler(tid, owed.info.signal())))
     }
 
     /// A signal without a handler, which was kept back, comes again.
@@ -197,7 +198,7 @@ impl Tracer<'_> {
             return Ok(());
         }
         let task = self.task(tid)?;
-        task.owed.push(info);
+        task.owed.push(Owed { info, taken: false });
         kill_thread(task.tgid, tid, info.signal())
     }
 

@@ -15,7 +15,7 @@ use super::task::State;
 use crate::agent::record::Record;
 use crate::memory::VariantMemory;
 use crate::rendezvous;
-use crate::taskset::{Arrival, CallArrival, Inputs, Meaning, number};
+use crate::taskset::{Arrival, CallArrival, Done, Inputs, Meaning, number};
 
 impl Tracer<'_> {
     /// Whether the thread stands behind the `syscall` of a stub.
@@ -75,15 +75,9 @@ impl Tracer<'_> {
     /// first of them must be the call that it has come with.
     pub(super) fn catch_up(&mut self, tid: i32) -> Result<(), Error> {
         let variant = self.variant;
-        let set = Arc::clone(&self.task(tid)?.set);
-        let ring = crate::lock(&set.meeting).ring.clone();
-        // It may have caught up already: whoever comes to the rendezvous last asks for it too.
-        if !matches!(self.task(tid)?.state, State::Arrived) {
-            return Ok(());
-        }
-        let Some((ring, (cursor, head))) =
-            ring.and_then(|ring| rendezvous::unread(&ring, variant).map(|found| (ring, found)))
-        else {
+        let task = self.task(tid)?;
+        let (set, waits) = (Arc::clone(&task.set), matches!(task.state, State::Arrived));
+        let Some((ring, cursor, head)) = rendezvous::missed(&set, variant).filter(|_| waits) else {
             return Ok(());
         };
         let record = Record::copy(&ring, cursor, head);
@@ -172,7 +166,7 @@ impl Tracer<'_> {
             inputs,
             deliver: None,
             program_rip,
-            done: Some(record.head.result),
+            done: Some(Done { result: record.head.result, outputs: None }),
         }))
     }
 }

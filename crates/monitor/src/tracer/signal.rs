@@ -52,16 +52,13 @@ impl Tracer<'_> {
         };
         if let Some(owed) = self.take_owed(tid, &info) {
             self.release(tid, None)?;
-            stopped.set_signal_info(&owed)?;
-            // What followers have not taken is no reason to give the turn up, which they would not notice.
-            let in_call = matches!(
-                self.task(tid)?.state,
-                State::Executing | State::ExecutingEach | State::ExecutingLocal | State::Interrupted(_)
-            );
-            if in_call || self.has_turn(tid) {
-                return self.resume(stopped, Resume::Continue, owed.signal());
-            }
-            return self.go_on(stopped, owed.signal());
+            stopped.set_signal_info(&owed.info)?;
+            let signal = owed.info.signal();
+            // What followers know nothing of is no reason to give the turn up.
+            return match owed.taken {
+                true => self.go_on(stopped, signal),
+                false => self.resume(stopped, Resume::Continue, signal),
+            };
         }
         let mut oldest = false;
         if let Some(original) = self.take_requeued(tid, &info) {

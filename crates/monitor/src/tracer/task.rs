@@ -65,6 +65,14 @@ pub struct Exec {
     pub image: Option<Arc<ImageInfo>>,
 }
 
+/// A signal of the leader's that comes again.
+#[derive(Clone, Copy, Debug)]
+pub struct Owed {
+    pub info: SignalInfo,
+    /// The followers have taken it already; else it is none of theirs.
+    pub taken: bool,
+}
+
 /// A traced thread.
 #[derive(Debug)]
 pub struct Task {
@@ -83,9 +91,8 @@ pub struct Task {
     pub halted: bool,
     /// Leader: a signal that is to come while the call is carried out, or has been sent for that.
     pub requeued: Option<SignalInfo>,
-    /// Leader: signals that have been sent again and are to be delivered as they come: the followers have taken them
-    /// already, or they are none of theirs.
-    pub owed: Vec<SignalInfo>,
+    /// Leader: signals that have been sent again and are to be delivered as they come.
+    pub owed: Vec<Owed>,
     /// Leader: registers behind the call of a [`State::Held`].
     pub behind: Option<Registers>,
     /// Leader: the last result that it handed out. Kept until the next, so that the thread that allocated it frees

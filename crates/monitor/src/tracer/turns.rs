@@ -17,6 +17,7 @@ use stretto_abi::turn::GivenUp;
 use stretto_tracee::{Error, Resume, Stopped};
 
 use super::Tracer;
+use super::task::State;
 use crate::agent::ring_unsafe::RingMemory;
 use crate::clock_unsafe::Moment;
 use crate::mailbox::Decision;
@@ -55,6 +56,8 @@ pub struct Next {
     pub set: u32,
     /// `None`: whoever had the turn before had come to the monitor, in all variants.
     pub behind: Option<Release>,
+    /// Somebody else has had the turn for too long, and keeps it.
+    pub beside: bool,
 }
 
 /// The turns of one process, in one variant.
@@ -95,30 +98,30 @@ impl Turns {
         self.holders.retain(|holder| holder.tid != tid);
     }
 
-    /// Leader: takes out who is next, if somebody may run now.
-    fn next(&mut self) -> Option<Ready> {
+    /// Leader: takes out who is next, if somebody may run now. Whoever is in `stopped` waits for followers.
+    fn next(&mut self, stopped: &[i32]) -> Option<Ready> {
         let since = self.ready.front()?.since;
-        if self.holders.iter().any(|holder| holder.is_waited_for(since)) {
-            return None;
-        }
-        self.ready.pop_front()
+        let waited_for = |holder: &Holder| stopped.contains(&holder.tid) || holder.is_waited_for(since);
+        if self.holders.iter().any(waited_for) { None } else { self.ready.pop_front() }
     }
 
     /// Follower: takes out who is next, if it may run now. `passed`: the turn that the leader gave up before has come
     /// to its end here too.
     fn follow(&mut self, passed: bool) -> Option<Ready> {
-        let wanted = self.order.front()?.set;
+        let Next { set: wanted, beside, .. } = *self.order.front()?;
         if let Some(index) = self.cut.iter().position(|set| *set == wanted) {
             self.cut.swap_remove(index);
             self.order.pop_front();
             return self.follow(passed);
         }
         let index = self.ready.iter().position(|ready| ready.set == wanted)?;
-        let since = self.ready[index].since;
-        if self.holders.iter().any(|holder| !(holder.parked && passed) && holder.is_waited_for(since)) {
+        // However long that takes: the leader's order counts. Who stays away is late some day.
+        if !beside && self.holders.iter().any(|holder| !(holder.parked && passed)) {
             return None;
         }
-        self.holders.retain(|holder| !holder.parked);
+        if !beside {
+            self.holders.clear();
+        }
         self.order.pop_front();
         self.ready.remove(index)
     }
@@ -181,12 +184,11 @@ impl Tracer<'_> {
         let Some(turns) = self.turns.get_mut(&process) else {
             return self.resume(stopped, Resume::Continue, signal);
         };
-        if let (true, Some(holder)) = (keeps_turn, turns.holders.iter_mut().find(|holder| holder.tid == tid))
-        {
-            holder.parked = false;
+        turns.give_up(tid);
+        if keeps_turn {
+            turns.holders.push(Holder::new(tid));
             return self.resume(stopped, Resume::Continue, signal);
         }
-        turns.give_up(tid);
         turns.ready.push_back(Ready { set, stopped, signal, since: Moment::roughly_now() });
         self.pass_turn(process)
     }
@@ -292,10 +294,16 @@ impl Tracer<'_> {
 
     /// Leader: who runs now. Followers are told; who has the turn and does not give it up is asked to.
     fn next_of_leader(&mut self, process: u32) -> Option<Ready> {
+        let stopped: Vec<i32> = self.turns.get(&process)?.holders.iter().map(|holder| holder.tid).collect();
+        let stopped: Vec<i32> = stopped
+            .into_iter()
+            .filter(|tid| self.tasks.get(tid).is_some_and(|task| matches!(task.state, State::Arrived)))
+            .collect();
         loop {
             let turns = self.turns.get_mut(&process)?;
-            if let Some(ready) = turns.next() {
-                let next = Next { set: ready.set, behind: turns.released.take() };
+            if let Some(ready) = turns.next(&stopped) {
+                let (behind, beside) = (turns.released.take(), !turns.holders.is_empty());
+                let next = Next { set: ready.set, behind, beside };
                 for variant in self.session.followers() {
                     self.session.mailboxes[variant].post(0, Decision::Turn { process, next });
                 }

@@ -1,11 +1,14 @@
 //! Where variants meet: who comes last compares and decides.
 
+mod ahead;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use stretto_abi::ring::{Cursor, Head, Phase, Ring};
 use stretto_abi::table::{CallRow, Mechanism, ResultKind, Who};
+
+use ahead::{astray, behind, unread};
+pub use ahead::{check_ring, missed, send_on};
 
 use crate::agent::territory;
 use crate::clock_unsafe::Moment;
@@ -50,34 +53,6 @@ fn count(set: &TaskSet, meeting: &mut Meeting, variant: usize, by: u32) {
     }
 }
 
-/// The first follower that has come here with records of the ring that it has not looked at: its leader has gone
-/// ahead. A record that the leader has taken back counts for nothing.
-fn behind(session: &Session, meeting: &Meeting) -> Option<usize> {
-    let ring = meeting.ring.as_deref()?;
-    session.followers().find(|&variant| unread(ring, variant).is_some())
-}
-
-/// The followers that are not where the leader is in the ring, although nothing is left that they could read: one of
-/// them has written what its agent does not write. They would only wait for each other from now on.
-fn astray(session: &Session, meeting: &Meeting) -> Vec<usize> {
-    let Some(ring) = meeting.ring.as_deref() else { return Vec::new() };
-    session.followers().filter(|&variant| ring.cursor(variant) != ring.cursor(0)).collect()
-}
-
-/// The next record that counts and that `variant` has not looked at.
-pub fn unread(ring: &Ring, variant: usize) -> Option<(Cursor, Head)> {
-    // As many as fit: a variant that has been taken over may claim more.
-    for _ in 0..stretto_abi::ring::DATA / 64 {
-        let cursor = ring.cursor(variant);
-        let head = ring.look(cursor)?;
-        if head.phase != Phase::Cancelled {
-            return (head.phase == Phase::Done).then_some((cursor, head));
-        }
-        ring.consume(variant, cursor, &head);
-    }
-    None
-}
-
 /// Notes the result of a call that every variant carries out; decides if it was the last.
 pub fn finish(session: &Session, set: &Arc<TaskSet>, variant: usize, result: u64) {
     let mut meeting = lock(&set.meeting);
@@ -115,42 +90,6 @@ pub fn check_lag(session: &Session, set: &Arc<TaskSet>) {
         conclude_results(session, set, &mut meeting);
     }
 }
-
-/// Sends agents to the monitor that wait for each other and get nowhere: there it is known who is missing.
-pub fn check_ring(session: &Session, set: &TaskSet) {
-    let mut meeting = lock(&set.meeting);
-    let Some(ring) = meeting.ring.clone() else { return };
-    // A follower that has agreed waits for the outcome of a call, which may take as long as it likes.
-    let asleep = |variant: &usize| {
-        let post = &ring.posts[*variant];
-        let agreed = post.agreed.load(Ordering::Relaxed) != post.done.load(Ordering::Relaxed);
-        post.sleeping.load(Ordering::Relaxed) != 0 && !(agreed && *variant != 0)
-    };
-    let mut sent = false;
-    for variant in 0..session.config.variants {
-        if !asleep(&variant) {
-            meeting.idle[variant] = None;
-            continue;
-        }
-        // Its own progress only: another that has been taken over may pretend to make some.
-        let post = &ring.posts[variant];
-        let seen = post.calls.load(Ordering::Relaxed).wrapping_add(post.at.load(Ordering::Relaxed));
-        let (before, since) = *meeting.idle[variant].get_or_insert_with(|| (seen, Moment::roughly_now()));
-        if before != seen {
-            meeting.idle[variant] = Some((seen, Moment::roughly_now()));
-        } else if since.roughly_elapsed() > RING_PATIENCE {
-            ring.notices.attention[variant].store(1, Ordering::SeqCst);
-            meeting.idle[variant] = None;
-            sent = true;
-        }
-    }
-    if sent {
-        ring.announce();
-    }
-}
-
-/// How long agents may wait for each other in the ring.
-const RING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether somebody waits for the leader.
 pub fn leader_is_missing(set: &TaskSet) -> bool {
