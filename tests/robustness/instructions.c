@@ -32,9 +32,9 @@ static void on_signal(int number, siginfo_t *info, void *context) {
         others++;
     else if (number != SIGALRM)
         again++;
-    if (rescues)
+    /* Another signal may come to this handler while it is in the handler. */
+    if (__atomic_exchange_n(&rescues, 0, __ATOMIC_RELAXED))
         wrong += write(ends[1], out, BYTES) != BYTES;
-    rescues = 0;
     wrong += hot(SYS_getpid, 0, 0, 0) != self;
     if (leaves)
         siglongjmp(outside, 1);
