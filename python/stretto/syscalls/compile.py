@@ -31,9 +31,8 @@ FAMILIES = (
     "files descriptors memory processes signals sockets time identity system"
     " ioctls fcntls prctls options refused"
 ).split()
-CATEGORIES = (
-    "other file descriptor memory process signal network clock identity system refused"  # as in abi/table/call.rs
-).split()
+# The order is that of the numbers in the table.
+CATEGORIES = ("other file descriptor memory process signal network clock identity system refused").split()
 
 
 def load(files: Iterable[str] = ()) -> dict[str, Description]:
