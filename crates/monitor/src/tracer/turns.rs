@@ -105,15 +105,20 @@ impl Turns {
         if self.holders.iter().any(waited_for) { None } else { self.ready.pop_front() }
     }
 
+    /// Follower: leaves turns out that are over before they began.
+    fn skip_cut(&mut self) {
+        while let Some(next) = self.order.front()
+            && let Some(index) = self.cut.iter().position(|set| *set == next.set)
+        {
+            self.cut.swap_remove(index);
+            self.order.pop_front();
+        }
+    }
+
     /// Follower: takes out who is next, if it may run now. `passed`: the turn that the leader gave up before has come
     /// to its end here too.
     fn follow(&mut self, passed: bool) -> Option<Ready> {
         let Next { set: wanted, beside, .. } = *self.order.front()?;
-        if let Some(index) = self.cut.iter().position(|set| *set == wanted) {
-            self.cut.swap_remove(index);
-            self.order.pop_front();
-            return self.follow(passed);
-        }
         let index = self.ready.iter().position(|ready| ready.set == wanted)?;
         // However long that takes: the leader's order counts. Who stays away is late some day.
         if !beside && self.holders.iter().any(|holder| !(holder.parked && passed)) {
@@ -353,7 +358,9 @@ impl Tracer<'_> {
 
     /// Follower: who runs now, in the leader's order.
     fn next_of_follower(&mut self, process: u32) -> Option<Ready> {
-        let behind = self.turns.get(&process)?.order.front()?.behind;
+        let turns = self.turns.get_mut(&process)?;
+        turns.skip_cut();
+        let behind = turns.order.front()?.behind;
         let passed = behind.is_none_or(|release| self.has_passed(release));
         self.turns.get_mut(&process)?.follow(passed)
     }
