@@ -172,6 +172,10 @@ impl Tracer<'_> {
         self.turns_of(tid).is_some_and(|turns| !turns.ready.is_empty()) && self.has_turn(tid)
     }
 
+    fn holders_of(&self, process: u32) -> impl Iterator<Item = i32> + '_ {
+        self.turns.get(&process).into_iter().flat_map(|turns| &turns.holders).map(|holder| holder.tid)
+    }
+
     fn turns_of(&self, tid: i32) -> Option<&Turns> {
         self.turns.get(&self.tasks.get(&tid)?.set.process)
     }
@@ -208,16 +212,14 @@ impl Tracer<'_> {
 
     /// The same, without meeting the followers: each does so when it has come to the same place.
     pub(super) fn give_up_turn_alone(&mut self, tid: i32) -> Result<(), Error> {
-        if self.leads() && self.has_turn(tid) {
-            let release = self.tasks.get(&tid).and_then(|task| {
-                let number = task.ring.as_ref()?.cursor(0).number;
-                Some((task.set.process, Release { set: task.set.id, place: GivenUp::at(number) }))
-            });
-            if let Some((process, release)) = release
-                && let Some(turns) = self.turns.get_mut(&process)
-            {
-                turns.released = Some(release);
-            }
+        if self.leads()
+            && self.has_turn(tid)
+            && let Some(task) = self.tasks.get(&tid)
+            && let Some(ring) = &task.ring
+            && let Some(turns) = self.turns.get_mut(&task.set.process)
+        {
+            let place = GivenUp::at(ring.cursor(0).number);
+            turns.released = Some(Release { set: task.set.id, place });
         }
         self.give_up_turn(tid)
     }
@@ -299,11 +301,9 @@ impl Tracer<'_> {
 
     /// Leader: who runs now. Followers are told; who has the turn and does not give it up is asked to.
     fn next_of_leader(&mut self, process: u32) -> Option<Ready> {
-        let stopped: Vec<i32> = self.turns.get(&process)?.holders.iter().map(|holder| holder.tid).collect();
-        let stopped: Vec<i32> = stopped
-            .into_iter()
-            .filter(|tid| self.tasks.get(tid).is_some_and(|task| matches!(task.state, State::Arrived)))
-            .collect();
+        let has_arrived =
+            |tid: &i32| self.tasks.get(tid).is_some_and(|task| matches!(task.state, State::Arrived));
+        let stopped: Vec<i32> = self.holders_of(process).filter(has_arrived).collect();
         loop {
             let turns = self.turns.get_mut(&process)?;
             if let Some(ready) = turns.next(&stopped) {
@@ -323,13 +323,7 @@ impl Tracer<'_> {
     /// Leader: somebody else needs the turn. Who has it comes to the monitor with the next call, or loses it at once;
     /// false: nobody has lost it.
     fn take_turn_back(&mut self, process: u32) -> bool {
-        let holders: Vec<i32> = self
-            .turns
-            .get(&process)
-            .into_iter()
-            .flat_map(|turns| &turns.holders)
-            .map(|holder| holder.tid)
-            .collect();
+        let holders: Vec<i32> = self.holders_of(process).collect();
         holders.into_iter().any(|tid| self.take_turn_of(process, tid))
     }
 
