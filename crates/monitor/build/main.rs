@@ -22,7 +22,7 @@ const LABELS: [&str; 12] = [
     "gate_check",
     "gate_after",
     "gate_cancel",
-    "copy_back",
+    "copy_vectors",
     "copy_begin",
     "copy_end",
     "compare_wide",

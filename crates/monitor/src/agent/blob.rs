@@ -12,7 +12,7 @@ const _: () = assert!(STACK <= (SLOT - 4096) / 4 * 3, "the agent needs more stac
 
 /// Where a thread goes on that faults in the agent between the first two offsets: the program gave a bad address.
 const FIXUPS: [(u64, u64, u64); 4] = [
-    (COPY_BACK, COPY_BEGIN, COPY_BEGIN),
+    (COPY_VECTORS, COPY_BEGIN, COPY_BEGIN),
     (COPY_BEGIN, COPY_END, COPY_END),
     (COMPARE_WIDE, COMPARE_TAIL, COMPARE_TAIL),
     (COMPARE_BYTE, COMPARE_END, COMPARE_END),
