@@ -12,7 +12,7 @@
 #include "../programs/hot.h"
 
 enum { RESCUED = 21, DISTURBED, QUERY_IN_CHILD, WRITE_IN_CHILD };
-enum { MARKER = SYS_umask, BYTES = 48, LARGE = 300000, SPIN = 30000000, ALARM = 250, FEW = 12 };
+enum { MARKER = SYS_umask, BYTES = 48, LARGE = 300000, SPIN = 30000000, ALARM = 250, FEW = 40 };
 static volatile sig_atomic_t handled, others, again, wrong, leaves, rescues;
 static int ends[2], ask[2], zero;
 static pid_t self;
