@@ -12,12 +12,12 @@
 #include "../programs/hot.h"
 
 enum { RESCUED = 21, DISTURBED, QUERY_IN_CHILD, WRITE_IN_CHILD };
-enum { MARKER = SYS_umask, BYTES = 48, LARGE = 300000, SPIN = 30000000, ALARM = 250, FEW = 40 };
+enum { MARKER = SYS_umask, BYTES = 48, LARGE = 300000, SPIN = 30000000, ALARM = 250, SOON = 50, FEW = 40 };
 static volatile sig_atomic_t handled, others, again, wrong, leaves, rescues;
 static int ends[2], ask[2], zero;
 static pid_t self;
 static char out[BYTES], in[BYTES], large[LARGE];
-static int restarts, begun, disturbances;
+static int restarts, begun, disturbances, alarm_comes = ALARM;
 static sigjmp_buf outside;
 
 /* It sees the program, where and as it is without an agent. What it does goes through the same place as what it
@@ -179,14 +179,15 @@ static int given_and_let(long result) {
     return given(result) && sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
 
-/* Nobody but the handler writes, and if the signal does not come, the alarm does: that must not come first. */
+/* Nobody but the handler writes, and if the signal does not come, the alarm does: that must not come first. Where signals
+   mean nothing it ends every call. */
 static void set_alarm(long milliseconds) {
     struct itimerval once = {{0, 0}, {0, milliseconds * 1000}};
     must(setitimer(ITIMER_REAL, &once, NULL), "setitimer");
 }
 static void rescue(void) {
     rescues = 1;
-    set_alarm(ALARM);
+    set_alarm(alarm_comes);
 }
 static int rescued(long result) {
     set_alarm(0);
@@ -345,7 +346,9 @@ static void rounds_of(int kind, long most, long enough) {
     on(SIGUSR2, restarts ? SA_RESTART : 0);
     on(SIGRTMIN, restarts ? SA_RESTART : 0);
     on(SIGALRM, SA_RESTART);
-    if (kind == RESCUED && enough > FEW)
+    if (kind == RESCUED && enough == most)
+        alarm_comes = SOON; /* no round is told by its signal */
+    else if (kind == RESCUED && enough > FEW)
         enough = FEW; /* each of these takes as long as the alarm */
     for (; rounds < most && quiet < enough; rounds++) {
         int came = round_of(kind);
