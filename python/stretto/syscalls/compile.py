@@ -32,7 +32,7 @@ FAMILIES = (
     " ioctls fcntls prctls options refused"
 ).split()
 # The order is that of the numbers in the table.
-CATEGORIES = ("other file descriptor memory process signal network clock identity system refused").split()
+CATEGORIES = "other file descriptor memory process signal network clock identity system refused".split()
 
 
 def load(files: Iterable[str] = ()) -> dict[str, Description]:
