@@ -66,6 +66,28 @@ pub fn missed(set: &TaskSet, variant: usize) -> Option<(Arc<RingMemory>, Cursor,
     Some((ring, cursor, head))
 }
 
+/// A follower that waits here has looked at the record of its call, with which the leader comes here too. Whoever compares
+/// places in the ring sees it there or behind it, not between.
+pub fn caught_up(
+    session: &Session,
+    set: &Arc<TaskSet>,
+    variant: usize,
+    ring: &Ring,
+    cursor: Cursor,
+    head: &Head,
+) {
+    let mut meeting = lock(&set.meeting);
+    ring.consume(variant, cursor, head);
+    super::conclude(session, set, &mut meeting);
+}
+
+/// A follower has made its own what the record of its call says, and waits here no longer.
+pub fn go_past(set: &TaskSet, variant: usize, ring: &RingMemory, cursor: Cursor, head: &Head) {
+    super::leave(set, variant);
+    ring.consume(variant, cursor, head);
+    ring.announce();
+}
+
 /// Sends agents to the monitor that wait for each other and get nowhere: there it is known who is missing.
 pub fn check_ring(session: &Session, set: &TaskSet) {
     let mut meeting = lock(&set.meeting);

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use stretto_abi::table::{CallRow, Mechanism, ResultKind, Who};
 
 use ahead::{astray, behind, unread};
-pub use ahead::{check_ring, missed, send_on};
+pub use ahead::{caught_up, check_ring, go_past, missed, send_on};
 
 use crate::agent::territory;
 use crate::clock_unsafe::Moment;

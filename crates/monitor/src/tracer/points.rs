@@ -92,8 +92,7 @@ impl Tracer<'_> {
         }
         if head.flags & BY_MONITOR != 0 {
             // The leader has come here with it too.
-            ring.consume(variant, cursor, &head);
-            rendezvous::recheck(self.session, &set);
+            rendezvous::caught_up(self.session, &set, variant, &ring, cursor, &head);
             return Ok(());
         }
         if row.who == Who::Each {
@@ -111,9 +110,7 @@ impl Tracer<'_> {
         drop(mm);
         match applied {
             Ok(()) => {
-                rendezvous::leave(&set, variant);
-                ring.consume(variant, cursor, &head);
-                ring.announce();
+                rendezvous::go_past(&set, variant, &ring, cursor, &head);
                 if head.flags & THEN_SIGNAL != 0 {
                     let stopped = self.task(tid)?.stopped.take();
                     let stopped = stopped.ok_or(Error::Unexpected("the thread is not stopped"))?;
