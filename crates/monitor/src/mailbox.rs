@@ -18,6 +18,8 @@ pub enum Decision {
     Execute,
     /// Carry the call out, here and in every variant.
     ExecuteEach,
+    /// Follower: the leader carries out a call that opens a file; open it meanwhile, if that can't do harm.
+    OpenAlongside,
     /// Skip the call, with this error number.
     Refuse(i32),
     /// Skip the call, with result 0.

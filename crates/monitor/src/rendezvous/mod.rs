@@ -289,6 +289,10 @@ fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: 
         (_, Mechanism::Swallow | Mechanism::SetDumpable | Mechanism::GetDumpable) => {
             session.post_all(set, &Decision::Swallow)
         }
+        (Who::Leader, Mechanism::Open) => {
+            session.post_followers(set, &Decision::OpenAlongside);
+            session.post(0, set, Decision::Execute);
+        }
         // The leader's address decides where followers map; its signal decides when they wake.
         (
             _,

@@ -9,7 +9,7 @@ use stretto_abi::context::{Context, REGIONS, REGIONS_AT, RESULT, RING, SLOT, SLO
 use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 
 use super::Tracer;
-use super::follower::file_identity;
+use super::open::file_identity;
 use crate::agent::image::Image;
 use crate::agent::ring_unsafe::{RingMemory, SIZE, writable};
 use crate::agent::{Agents, blob};

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use stretto_tracee::{Error, Registers, Resume, Stopped};
 
 use super::Tracer;
-use super::follower::file_identity;
+use super::open::file_identity;
 use crate::config::Layout;
 use crate::layout::image;
 use crate::layout::mm::Mm;

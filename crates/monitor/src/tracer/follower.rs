@@ -26,10 +26,14 @@ impl Tracer<'_> {
             return Err(Error::Unexpected("the call is not described"));
         };
         self.apply(tid, result)?;
+        let failed = (-4095..0).contains(&result.ret);
+        if failed {
+            self.close_opened(tid)?;
+        }
         if let (Some(info), true) = (signal, result.ret == -i64::from(libc::EINTR)) {
             return self.interrupt(tid, result.ret, &info);
         }
-        if (-4095..0).contains(&result.ret) {
+        if failed {
             return self.complete(tid, result.ret, signal);
         }
         match row.mechanism {
@@ -89,7 +93,8 @@ impl Tracer<'_> {
         }
     }
 
-    /// Makes remote calls from the entry stop that the task is parked at.
+    /// Makes remote calls from the stop that the task is parked at: the entry of a call, or its exit when it has opened
+    /// what the leader is opening.
     pub(super) fn with_calls<T>(
         &mut self,
         tid: i32,
@@ -101,7 +106,11 @@ impl Tracer<'_> {
         let crate::taskset::Arrival::Call(call) = &*arrival else {
             return Err(Error::Unexpected("the thread is in no call"));
         };
-        let mut calls = RemoteCalls::at_entry(stopped, &call.registers);
+        let registers = &call.registers;
+        let mut calls = match task.opened {
+            None => RemoteCalls::at_entry(stopped, registers),
+            Some(_) => RemoteCalls::with_instruction(stopped, registers, registers.rip),
+        };
         let outcome = work(self, &mut calls, call);
         // A follower's own signals (SIGCHLD of its own children) mean nothing: the leader's count.
         self.task(tid)?.stopped = calls.finish().ok();
@@ -122,7 +131,7 @@ impl Tracer<'_> {
 
     /// Gives a new descriptor the leader's number (threads may have made descriptors in another order).
     #[allow(clippy::cast_sign_loss)] // descriptors are not negative here
-    fn renumber(
+    pub(super) fn renumber(
         &mut self,
         calls: &mut RemoteCalls,
         fd: i64,
@@ -136,40 +145,6 @@ impl Tracer<'_> {
         calls.call(libc::SYS_dup3, [fd as u64, wanted as u64, flags, 0, 0, 0])?;
         calls.call(libc::SYS_close, [fd as u64, 0, 0, 0, 0, 0])?;
         Ok(())
-    }
-
-    /// Opens a file or directory for reading as the leader did, or takes a placeholder.
-    #[allow(clippy::cast_sign_loss)]
-    fn follow_open(
-        &mut self,
-        calls: &mut RemoteCalls,
-        call: &CallArrival,
-        result: &LeaderResult,
-    ) -> Result<(), Error> {
-        let mut args = call.args();
-        let flags_at = match call.nr() as i64 {
-            libc::SYS_open => 1,
-            libc::SYS_openat => 2,
-            _ => return self.placeholder(calls, result.ret, result.cloexec),
-        };
-        let flags = args[flags_at];
-        let reads_only =
-            flags & (libc::O_ACCMODE as u64) == libc::O_RDONLY as u64 && flags & (libc::O_TRUNC as u64) == 0;
-        let Some(wanted) = result.readable.filter(|_| reads_only) else {
-            return self.placeholder(calls, result.ret, result.cloexec);
-        };
-        args[flags_at] &= !((libc::O_CREAT | libc::O_EXCL) as u64);
-        let nr = call.nr() as i64;
-        let fd = calls.call(nr, args)?;
-        if fd < 0 {
-            return self.placeholder(calls, result.ret, result.cloexec);
-        }
-        let tid = calls.tid();
-        if file_identity(tid, fd) != Some(wanted) {
-            calls.call(libc::SYS_close, [fd as u64, 0, 0, 0, 0, 0])?;
-            return self.placeholder(calls, result.ret, result.cloexec);
-        }
-        self.renumber(calls, fd, result.ret, result.cloexec)
     }
 
     /// Waits for the own counterpart of the child that the leader's wait took away.
@@ -210,10 +185,4 @@ impl Tracer<'_> {
             Some(info) => self.inject(stopped, &info),
         }
     }
-}
-
-/// Device and inode of what a descriptor of `tid` stands for.
-pub fn file_identity(tid: i32, fd: i64) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(format!("/proc/{tid}/fd/{fd}")).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }

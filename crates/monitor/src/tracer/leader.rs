@@ -1,12 +1,12 @@
 //! The leader's side of a call that it alone carries out.
 
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use stretto_abi::table::{BLOCKS, CallRow, MAY_SIGNAL, Mechanism, NONE, ResultKind};
 use stretto_semantics::{self as semantics, Identity};
 use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped};
 
+use super::open::readable;
 use super::task::{Held, State};
 use super::{Tracer, vsyscall};
 use crate::agent::territory::wishes;
@@ -203,13 +203,6 @@ fn waitid_child(memory: Remote, args: &[u64; 6]) -> i32 {
     let mut pid = [0; 4];
     let _ = memory.read(args[2] + 16, &mut pid);
     i32::from_le_bytes(pid)
-}
-
-/// Device and inode of a descriptor that followers may open for themselves: a regular file or directory that
-/// was opened for reading only.
-fn readable(tid: i32, fd: i64) -> Option<(u64, u64)> {
-    let metadata = std::fs::metadata(format!("/proc/{tid}/fd/{fd}")).ok()?;
-    (metadata.is_file() || metadata.is_dir()).then(|| (metadata.dev(), metadata.ino()))
 }
 
 /// Whether a new mapping may belong to an ELF image: private, of a file that begins like one.

@@ -5,7 +5,7 @@ use stretto_semantics::Canon;
 use stretto_tracee::{Error, Remote, RemoteCalls};
 
 use super::Tracer;
-use super::follower::file_identity;
+use super::open::file_identity;
 use crate::config::Layout;
 use crate::layout::mm::page_up;
 use crate::result::LeaderResult;

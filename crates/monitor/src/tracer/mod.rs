@@ -16,6 +16,7 @@ mod injection;
 mod known;
 mod leader;
 mod mapping;
+mod open;
 mod patch;
 mod points;
 mod rewrite;
@@ -277,11 +278,13 @@ impl<'s> Tracer<'s> {
         match decision {
             Decision::Execute => self.execute(tid),
             Decision::ExecuteEach => self.execute_each(tid),
+            Decision::OpenAlongside => self.open_alongside(tid),
             Decision::Refuse(errno) => self.skip(tid, -i64::from(errno)),
             Decision::Swallow => self.swallow(tid),
             Decision::Result(result, signal) => self.take_over(tid, &result, signal.map(|info| *info)),
             Decision::Interrupted(ret, info, result) => {
                 self.apply(tid, &result)?;
+                self.close_opened(tid)?;
                 self.interrupt(tid, ret, &info)
             }
             Decision::SignalAtEntry(info) => self.signal_at_entry(tid, &info),

@@ -98,6 +98,8 @@ pub struct Task {
     /// Leader: the last result that it handed out. Kept until the next, so that the thread that allocated it frees
     /// it: otherwise both tracers fight for the allocator's lock with every call.
     pub given: Option<Arc<LeaderResult>>,
+    /// Follower: what opening the leader's file has given, while the leader is still at it. It stands behind its call.
+    pub opened: Option<i64>,
     pub birth: Birth,
     /// What was patched or restored while it forked: the child may have either, or some of it.
     pub touched: Vec<Rc<Patch>>,
@@ -140,6 +142,7 @@ impl Task {
             owed: Vec::new(),
             behind: None,
             given: None,
+            opened: None,
             birth: Birth::default(),
             touched: Vec::new(),
             exec: Exec::default(),
