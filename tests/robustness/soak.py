@@ -17,6 +17,38 @@ from pathlib import Path
 from tests.support.compare import difference
 from tests.support.runner import NATIVE, Outcome, fresh, run
 
+_QUEUE = """
+import queue, threading
+work, done = queue.Queue(), queue.Queue()
+def serve():
+    while (item := work.get()) is not None: done.put(item * item)
+threads = [threading.Thread(target=serve) for _ in range(4)]
+for thread in threads: thread.start()
+for item in [*range(300), *[None] * 4]: work.put(item)
+for thread in threads: thread.join()
+print(sum(done.get() for _ in range(300)))
+"""
+_CHILDREN = """
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+def count(text): return int(subprocess.run(["wc", "-c"], input=text, capture_output=True, text=True).stdout)
+with ThreadPoolExecutor(3) as pool: print(*pool.map(count, ["x" * n for n in range(6)]))
+"""
+_PIPES = """
+import os, threading
+ends = [os.pipe() for _ in range(3)]
+def hand_on(own):
+    while number := os.read(ends[own][0], 8): os.write(ends[(own + 1) % 3][1], number)
+    os.close(ends[(own + 1) % 3][1])
+threads = [threading.Thread(target=hand_on, args=(own,)) for own in (1, 2)]
+for thread in threads: thread.start()
+for number in range(300):
+    os.write(ends[1][1], b"%08d" % number)
+    assert int(os.read(ends[0][0], 8)) == number
+os.close(ends[1][1])
+for thread in threads: thread.join()
+print("came round")
+"""
 #: Short programs and pipelines; those with many processes and signals are where false divergences hide.
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("true",),
@@ -49,20 +81,36 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("sh", "-c", "mkfifo f; cat f & echo through > f; wait; rm f"),
 )
 
+#: Threads that wait for each other in calls: where they hand work on, variants could get out of step.
+THREADED: tuple[tuple[str, ...], ...] = (
+    ("sh", "-c", "seq 300000 | zstd -q -T2 | zstd -dq | md5sum"),
+    ("sh", "-c", "seq 100000 | xz -T2 -0 --block-size=100KiB | xz -dc | md5sum"),
+    ("sh", "-c", "cd /usr/include && git grep --no-index --threads=3 -c stdio.h | md5sum"),
+    ("python3", "-c", _QUEUE),
+    ("python3", "-c", _CHILDREN),
+    ("python3", "-c", _PIPES),
+)
+
 
 class Soak:
     """Runs commands by turns and keeps what was wrong."""
 
-    def __init__(self, base: Path, variants: tuple[int, ...] = (2,)) -> None:
+    def __init__(
+        self,
+        base: Path,
+        variants: tuple[int, ...] = (2,),
+        commands: tuple[tuple[str, ...], ...] = COMMANDS + THREADED,
+    ) -> None:
         self.base = base
         self.variants = variants
+        self.commands = commands
         self.wrong: list[str] = []
 
     def run(self, runs: int) -> Iterator[int]:
         """Makes so many runs; yields the number of each when it is done."""
-        self._once(COMMANDS[0], self.variants[0])
+        self._once(self.commands[0], self.variants[0])
         clean = self._surroundings()
-        plan = zip(cycle(COMMANDS), cycle(self.variants))
+        plan = zip(cycle(self.commands), cycle(self.variants))
         for number, (command, variants) in enumerate(islice(plan, runs), 1):
             self._once(command, variants)
             if (now := self._surroundings()) != clean:
@@ -97,10 +145,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--variants", type=int, nargs="+", default=[2], help="numbers of variants, by turns")
+    parser.add_argument("--threads", action="store_true", help="only programs with threads")
     options = parser.parse_args()
+    commands = THREADED if options.threads else COMMANDS + THREADED
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="soak-") as base:
-        soak = Soak(Path(base), tuple(options.variants))
+        soak = Soak(Path(base), tuple(options.variants), commands)
         told = 0
         for number in soak.run(options.runs):
             for text in soak.wrong[told:]:
