@@ -130,13 +130,15 @@ def build(base: Path) -> str:
     return compiled(base / "instructions", [SOURCE])
 
 
-def inject(program: str, base: Path, way: Way, kinds: Sequence[int] = (), timeout: float = 600) -> list[Kind]:
+def inject(
+    program: str, base: Path, way: Way, kinds: Sequence[int] = (), timeout: float = 1200
+) -> list[Kind]:
     """Lets the program go all the ways (of these kinds, or of all)."""
     log = base / "log.jsonl"
     log.unlink(missing_ok=True)
     directory = fresh(base / "work")
     blind = way.signalled != 0
-    rounds = [BLIND_ROUNDS, BLIND_ROUNDS] if blind else [ROUNDS, QUIET]
+    rounds = [BLIND_ROUNDS, 0] if blind else [ROUNDS, QUIET]
     command = [sys.executable, "-m", "tests.robustness.injected", way.settings(log)]
     command += [program, *map(str, [*rounds, *kinds])]
     environ = environment(directory, PYTHONPATH=str(ROOT))
@@ -196,13 +198,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kind", type=int, nargs="*", default=[], help="only these kinds")
     parser.add_argument("--variants", type=int, nargs="*", default=[], help="only with so many")
+    parser.add_argument("--way", default="", help="only ways in whose names this occurs")
     options = parser.parse_args()
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="instructions-") as name:
         base = Path(name)
         program = build(base)
         for way in WAYS:
-            if options.variants and way.variants not in options.variants:
+            if (options.variants and way.variants not in options.variants) or options.way not in str(way):
                 continue
             print(way, flush=True)
             try:
