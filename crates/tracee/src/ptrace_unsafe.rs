@@ -17,6 +17,9 @@ pub enum Resume {
     Listen,
 }
 
+/// How many waiting signals are looked at.
+const PEEKED: usize = 8;
+
 /// `siginfo_t` as the kernel lays it out: 128 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(8))]
@@ -31,6 +34,11 @@ impl SignalInfo {
     #[must_use]
     pub fn signal(&self) -> i32 {
         self.word(0)
+    }
+
+    /// Its place in a set of signals.
+    fn bit(&self) -> u64 {
+        1u64.checked_shl(self.signal().wrapping_sub(1).cast_unsigned()).unwrap_or(0)
     }
 
     /// `si_code`: above 0 when the kernel made it.
@@ -212,18 +220,31 @@ impl Stopped {
         self.request(libc::PTRACE_SETSIGINFO, "PTRACE_SETSIGINFO", 0, std::ptr::from_ref(info) as usize)
     }
 
-    /// Whether a signal to its process waits to be delivered, blocked or not.
+    /// Whether a signal that the thread does not block waits for it or its process.
     ///
     /// # Errors
     /// [`Error::Gone`].
     pub fn signal_waits(&self) -> Result<bool, Error> {
-        let ask = libc::ptrace_peeksiginfo_args { off: 0, flags: libc::PTRACE_PEEKSIGINFO_SHARED, nr: 1 };
-        let mut info = SignalInfo([0; 128]);
-        // SAFETY: the kernel reads `ask` and writes at most one siginfo, 128 bytes, to `info`; both are live.
-        let answer = unsafe {
-            libc::ptrace(libc::PTRACE_PEEKSIGINFO, self.tid, &raw const ask, std::ptr::from_mut(&mut info))
-        };
-        if answer < 0 { Err(Error::last("PTRACE_PEEKSIGINFO")) } else { Ok(answer > 0) }
+        let mask = self.signal_mask()?;
+        for flags in [0, libc::PTRACE_PEEKSIGINFO_SHARED] {
+            let mut infos = [SignalInfo([0; 128]); PEEKED];
+            let seen = self.peek_signals(flags, &mut infos)?;
+            // Of what is not seen in so long a queue, something may not be blocked.
+            if seen == PEEKED || infos[..seen].iter().any(|info| mask & info.bit() == 0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The first signals of a queue; how many.
+    fn peek_signals(&self, flags: u32, infos: &mut [SignalInfo; PEEKED]) -> Result<usize, Error> {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // a few
+        let ask = libc::ptrace_peeksiginfo_args { off: 0, flags, nr: PEEKED as i32 };
+        // SAFETY: the kernel reads `ask` and writes at most `PEEKED` siginfos, 128 bytes each, to `infos`; both are live.
+        let answer =
+            unsafe { libc::ptrace(libc::PTRACE_PEEKSIGINFO, self.tid, &raw const ask, infos.as_mut_ptr()) };
+        usize::try_from(answer).map_err(|_| Error::last("PTRACE_PEEKSIGINFO"))
     }
 
     /// The thread's mask of blocked signals.

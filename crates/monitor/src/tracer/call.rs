@@ -251,7 +251,7 @@ impl Tracer<'_> {
         if leads {
             let may_signal = row.is_some_and(|row| row.flags & stretto_abi::table::MAY_SIGNAL != 0);
             let set = Arc::clone(&task.set);
-            if may_signal {
+            if may_signal && stopped.signal_waits()? {
                 task.behind = Some(stopped.registers()?);
                 task.state = State::Held(Held::Agreed(value));
                 self.attend(tid);

@@ -70,11 +70,11 @@ impl Tracer<'_> {
         let chooses_cpus = row.mechanism == Mechanism::CpusChosen && ret == 0;
         let args = call.args();
         let result = Arc::new(self.outcome(tid, call, &row, ret));
-        // What came while the call waited is to be handled before the program looks at the result.
-        let signal_may_follow = row.flags & MAY_SIGNAL != 0
-            || task.requeued.is_some()
-            || row.flags & BLOCKS != 0 && stopped.signal_waits()?
+        // What came with the call, or while it waited, is to be handled before the program looks at the result. Followers
+        // stand still until it is known: if nothing waits now, nothing has come.
+        let may_signal = row.flags & (MAY_SIGNAL | BLOCKS) != 0
             || matches!(i32::try_from(-ret), Ok(libc::EPIPE | libc::EFBIG | libc::EINTR));
+        let signal_follows = task.requeued.is_some() || may_signal && stopped.signal_waits()?;
         let set = Arc::clone(&task.set);
         if chooses_cpus {
             self.note_chosen_cpus(tid, &args);
@@ -85,7 +85,7 @@ impl Tracer<'_> {
         };
         let task = self.task(tid)?;
         task.given = Some(Arc::clone(&result));
-        if signal_may_follow {
+        if signal_follows {
             task.behind = Some(registers);
             task.state = State::Held(Held::Result(result));
             self.attend(tid);

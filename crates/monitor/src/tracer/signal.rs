@@ -237,7 +237,8 @@ impl Tracer<'_> {
             return;
         }
         for task in self.tasks.values() {
-            if let (State::Running, Some((info, since))) = (&task.state, task.deferred.front())
+            if let (State::Running | State::Held(_), Some((info, since))) =
+                (&task.state, task.deferred.front())
                 && since.roughly_elapsed() > PATIENCE
             {
                 let blocked = signals_of(task.tid, "SigBlk:").unwrap_or(0);
