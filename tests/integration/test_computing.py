@@ -1,4 +1,4 @@
-"""A program may compute as long as it likes, whatever call it made before: variants do so at the same time."""
+"""A program may compute as long as it likes, whatever call it made before: variants do so side by side."""
 
 import time
 from pathlib import Path

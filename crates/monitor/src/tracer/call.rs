@@ -21,6 +21,8 @@ use crate::rendezvous;
 use crate::taskset::{Arrival, CallArrival, Done, Meaning, number};
 
 const RESTART_SYSCALL: u64 = 219;
+/// It takes some 50 us.
+const LOOKS_AT_END: u32 = 2000;
 /// The category of calls after which a process may not open what is the monitor's any more (`CATEGORIES` in
 /// `python/stretto/syscalls/compile.py`).
 const IDENTITY: u8 = 8;
@@ -229,7 +231,14 @@ impl Tracer<'_> {
                     other.state = State::Ending;
                 }
             }
-            return self.resume(stopped, Resume::Continue, 0);
+            self.resume(stopped, Resume::Continue, 0)?;
+            let last = !self.tasks.values().any(|other| other.tgid == tgid && other.tid != own);
+            if own != tgid || whole_process || last {
+                return Ok(());
+            }
+            // The end of a first thread is reported when all others have ended (ptrace(2)); they need its turn before.
+            await_end(own);
+            return self.give_up_turn(own);
         }
         if mechanism == Some(Mechanism::Fork) {
             self.prepare_birth(&stopped, tid)?;
@@ -313,5 +322,16 @@ impl Tracer<'_> {
         task.state = State::Running;
         lock(&task.set.history[variant]).leave(result);
         self.go_on(stopped, 0)
+    }
+}
+
+/// Waits until a thread that has called exit has ended: whoever joins it may look at its memory then.
+fn await_end(tid: i32) {
+    for _ in 0..LOOKS_AT_END {
+        let state = std::fs::read_to_string(format!("/proc/{tid}/stat")).unwrap_or_default();
+        if state.rsplit(')').next().is_none_or(|state| state.is_empty() || state.starts_with(" Z")) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_micros(20));
     }
 }

@@ -305,13 +305,13 @@ impl<'s> Tracer<'s> {
     }
 
     fn kill(&mut self, tid: i32) -> Result<(), Error> {
-        let task = self.task(tid)?;
-        task.state = State::Ending;
-        let tgid = task.tgid;
+        let tgid = self.task(tid)?.tgid;
         for other in self.tasks.values_mut().filter(|other| other.tgid == tgid) {
             other.state = State::Ending;
+            // A thread that is on its way out takes no signal for the others (kernel/signal.c, complete_signal).
+            let _ = kill_thread(tgid, other.tid, libc::SIGKILL);
         }
-        kill_thread(tgid, tid, libc::SIGKILL)
+        Ok(())
     }
 
     fn drop_everything(&mut self) {
@@ -377,8 +377,10 @@ impl<'s> Tracer<'s> {
             );
         }
         // A leader that was held had told nobody how its last call ended; the followers end with it. A process that is
-        // killed ends with its first thread's report; other threads also end when one of them calls exec.
-        if !expected && task.tid == task.tgid {
+        // killed ends with its first thread's report, also if that thread had ended long before; other threads also end when
+        // one of them calls exec.
+        let killed = matches!(ending, Ending::Signalled(_));
+        if (killed || !expected) && task.tid == task.tgid {
             self.session.post_followers(&task.set, &Decision::Kill);
         }
         if task.set.id == 1 && !self.session.config.wait_for_orphans {
