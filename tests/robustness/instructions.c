@@ -12,7 +12,7 @@
 #include "../programs/hot.h"
 
 enum { RESCUED = 21, DISTURBED, QUERY_IN_CHILD, WRITE_IN_CHILD };
-enum { MARKER = SYS_umask, BYTES = 48, LARGE = 300000, SPIN = 30000000, ALARM = 250, SOON = 50, FEW = 40 };
+enum { MARKER = SYS_munlockall, BYTES = 48, LARGE = 300000, SPIN = 30000000, ALARM = 250, SOON = 50, FEW = 40 };
 static volatile sig_atomic_t handled, others, again, wrong, leaves, rescues;
 static int ends[2], ask[2], zero;
 static pid_t self;
@@ -55,7 +55,7 @@ static void wrong_at(int line, int kind, long result) {
 static void mark(long kind) {
     register long r9 __asm__("r9") = kind;
     long result = MARKER;
-    __asm__ volatile("syscall" : "+a"(result) : "D"(022L), "r"(r9) : "rcx", "r11", "memory");
+    __asm__ volatile("syscall" : "+a"(result) : "r"(r9) : "rcx", "r11", "memory");
 }
 
 /* Behind the second of two calls that all variants make in the monitor, a signal that was sent before has come. */

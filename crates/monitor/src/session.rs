@@ -169,6 +169,12 @@ impl Session {
         lock(&self.sets).remove(&set.id);
     }
 
+    /// Whether the leader's thread of a set lives.
+    #[must_use]
+    pub fn is_alive(&self, set: u32) -> bool {
+        lock(&self.sets).get(&set).is_some_and(|set| !set.leader_gone.load(Ordering::Acquire))
+    }
+
     /// All sets with a living thread.
     #[must_use]
     pub fn all_sets(&self) -> Vec<Arc<TaskSet>> {

@@ -216,7 +216,7 @@ pub struct TaskSet {
     pub history: [Padded<Mutex<History>>; MAX_VARIANTS],
     /// Bit per variant whose thread has been born and has not ended.
     pub alive: std::sync::atomic::AtomicU32,
-    /// Followers that have taken a signal which the leader took outside any rendezvous.
+    /// Followers (bits) that have taken a signal which the leader took outside any rendezvous.
     pub taken: std::sync::atomic::AtomicU32,
     /// The file that the leader's thread is about to execute by its descriptor, open in the monitor: the leader's
     /// exec may close the descriptor before followers get to it.

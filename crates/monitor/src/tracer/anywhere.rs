@@ -8,9 +8,10 @@ use stretto_tracee::{Error, Resume, SignalInfo, Stopped};
 
 use super::Tracer;
 use super::delivery::{Came, Sent, has_handler, signals_of, undo_entry};
-use super::task::State;
+use super::task::{State, Task};
 use crate::clock_unsafe::Moment;
-use crate::mailbox::Decision;
+use crate::mailbox::{Decision, Message};
+use crate::taskset::{Arrival, TaskSet};
 
 impl Tracer<'_> {
     /// Leader, stopped in its own code: the first deferred signal goes to the followers, wherever they are; the
@@ -57,14 +58,21 @@ impl Tracer<'_> {
         let variant = self.variant;
         // The leader has taken the signal behind what it has recorded.
         self.catch_up(tid)?;
+        if self.is_too_early(tid) {
+            let set = self.task(tid)?.set.id;
+            self.postpone(set, Decision::SignalAnywhere(Box::new(*info), had_turn));
+            return Ok(());
+        }
         let waiting = self.cut_turn(tid, had_turn);
         let task = self.task(tid)?;
         let set = Arc::clone(&task.set);
         if let Some(stopped) = task.stopped.take() {
             crate::rendezvous::leave(&set, variant);
             task.state = State::Running;
-            if let Some(call) = task.call() {
-                undo_entry(&stopped, call.registers)?;
+            match task.current.as_deref() {
+                Some(Arrival::Call(call)) => undo_entry(&stopped, call.registers)?,
+                Some(Arrival::Point { registers, .. }) => stopped.set_registers(registers)?,
+                _ => {}
             }
             self.inject(stopped, info)?;
         } else if let Some(stopped) = waiting {
@@ -75,11 +83,53 @@ impl Tracer<'_> {
             let signal = if has_handler(tid, info.signal()) { info.signal() } else { 0 };
             self.go_on(stopped, signal)?;
         }
-        let taken = set.taken.fetch_add(1, Ordering::AcqRel) + 1;
-        if taken as usize >= self.session.followers().count() {
+        set.taken.fetch_or(1 << variant, Ordering::AcqRel);
+        if self.all_have_taken(&set) {
             self.session.post(0, &set, Decision::SignalTaken);
         }
         Ok(())
+    }
+
+    fn all_have_taken(&self, set: &TaskSet) -> bool {
+        let taken = set.taken.load(Ordering::Acquire);
+        self.session.followers().all(|variant| taken & 1 << variant != 0)
+    }
+
+    /// Leader: a variant was dropped, and threads may have waited for it alone.
+    pub(super) fn recheck_signals(&mut self) {
+        let waits =
+            |task: &&Task| matches!(task.state, State::Signalling(_)) && self.all_have_taken(&task.set);
+        let waiting: Vec<i32> = self.tasks.values().filter(waits).map(|task| task.tid).collect();
+        for tid in waiting {
+            let outcome = self.signal_taken(tid);
+            self.settle(tid, outcome);
+        }
+    }
+
+    /// Follower: whether the thread has not come to where it could take a signal as the leader's does. It has not run
+    /// yet, ends its wait for a child, or stands still until its turn, with another signal or what the leader has made
+    /// since it had that turn still before it.
+    fn is_too_early(&self, tid: i32) -> bool {
+        let Some(task) = self.tasks.get(&tid) else { return false };
+        let unread = || {
+            task.ring.as_ref().is_some_and(|ring| ring.cursor(self.variant).number != ring.cursor(0).number)
+        };
+        matches!(task.state, State::Newborn | State::Reaping(..))
+            || self.signal_before_turn(tid).is_some_and(|signal| signal != 0 || unread())
+    }
+
+    /// Follower: obeys later, when more has happened here.
+    pub(super) fn postpone(&mut self, set: u32, decision: Decision) {
+        self.session.ticks_wanted.fetch_add(1, Ordering::AcqRel);
+        self.postponed.push(Message { set, decision });
+    }
+
+    /// Obeys what was put off, or puts it off once more.
+    pub(super) fn retry_postponed(&mut self) {
+        for message in std::mem::take(&mut self.postponed) {
+            self.session.ticks_wanted.fetch_sub(1, Ordering::AcqRel);
+            self.obey(message);
+        }
     }
 
     /// Follower: runs on until it is where the leader is (no records are unread, and it is not in its agent), and

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use stretto_tracee::{Error, Remote, Resume, Stopped};
 
@@ -157,6 +158,7 @@ impl Tracer<'_> {
             touched.iter().for_each(|patch| settle(child, patch, &mut copy.patches));
             Rc::new(RefCell::new(copy))
         };
+        let born = Arc::clone(&set);
         let chose_cpus = parent.chose_cpus;
         let (context, filtered) = (parent.context, parent.filtered);
         let mut task = Task::new(set, child, tgid, mm);
@@ -164,13 +166,15 @@ impl Tracer<'_> {
         task.filtered = filtered;
         self.add(task);
         self.give_context(context, child, shares)?;
-        match self.strangers.remove(&child) {
-            Some(stopped) => {
-                self.task(child)?.state = State::Running;
-                self.settle_newborn(&stopped)?;
-                self.go_on(stopped, 0)
-            }
-            None => Ok(()),
+        if let Some(stopped) = self.strangers.remove(&child) {
+            self.task(child)?.state = State::Running;
+            self.settle_newborn(&stopped)?;
+            self.go_on(stopped, 0)?;
         }
+        // Killed before this variant's was born: the message to kill it found nobody.
+        if !self.leads() && tgid == child && born.leader_gone.load(Ordering::Acquire) {
+            self.kill(child)?;
+        }
+        Ok(())
     }
 }

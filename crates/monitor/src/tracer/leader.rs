@@ -71,10 +71,13 @@ impl Tracer<'_> {
         let args = call.args();
         let result = Arc::new(self.outcome(tid, call, &row, ret));
         // What came with the call, or while it waited, is to be handled before the program looks at the result. Followers
-        // stand still until it is known: if nothing waits now, nothing has come.
+        // stand still until it is known: if nothing waits now, nothing has come. An interrupted call may still have its
+        // own mask, which can't be asked for (kernel/ptrace.c, PTRACE_GETSIGMASK).
+        let interrupted = ret == -i64::from(libc::EINTR);
         let may_signal = row.flags & (MAY_SIGNAL | BLOCKS) != 0
-            || matches!(i32::try_from(-ret), Ok(libc::EPIPE | libc::EFBIG | libc::EINTR));
-        let signal_follows = task.requeued.is_some() || may_signal && stopped.signal_waits()?;
+            || matches!(i32::try_from(-ret), Ok(libc::EPIPE | libc::EFBIG));
+        let signal_follows =
+            interrupted || task.requeued.is_some() || may_signal && stopped.signal_waits()?;
         let set = Arc::clone(&task.set);
         if chooses_cpus {
             self.note_chosen_cpus(tid, &args);

@@ -74,6 +74,8 @@ pub struct Tracer<'s> {
     crowded: bool,
     /// Address of the path of a binary of the variant's own, until it has been started.
     pub own_binary: Option<u64>,
+    /// What is to be obeyed when more has happened here.
+    postponed: Vec<Message>,
     /// For tests; `None` in every other run.
     injector: Option<Box<Injector>>,
 }
@@ -95,6 +97,7 @@ impl<'s> Tracer<'s> {
             resumed: true,
             crowded,
             own_binary: None,
+            postponed: Vec::new(),
             injector: Injector::new(&session.config),
         }
     }
@@ -127,7 +130,10 @@ impl<'s> Tracer<'s> {
                 self.obey(message);
             }
             match self.next_event() {
-                Ok(Some((stopped, event))) => self.on_event(stopped, event),
+                Ok(Some((stopped, event))) => {
+                    self.on_event(stopped, event);
+                    self.retry_postponed();
+                }
                 Ok(None) => {}
                 Err(Error::Gone) => return,
                 Err(error) => {
@@ -253,10 +259,11 @@ impl<'s> Tracer<'s> {
                 for set in self.session.all_sets() {
                     rendezvous::recheck(self.session, &set);
                 }
-                return;
+                return self.recheck_signals();
             }
             Decision::Tick => {
                 self.on_tick();
+                self.retry_postponed();
                 let outcome = self.check_turns();
                 return self.settle(0, outcome);
             }
@@ -268,6 +275,12 @@ impl<'s> Tracer<'s> {
             _ => {}
         }
         let Some(tid) = self.by_set.get(&set).copied() else {
+            if let Decision::SignalAnywhere(..) = decision
+                && self.session.is_alive(set)
+            {
+                // The leader's is born, and this variant's will be.
+                self.postpone(set, decision);
+            }
             return;
         };
         let outcome = self.carry_out(tid, decision);

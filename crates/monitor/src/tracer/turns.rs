@@ -259,6 +259,12 @@ impl Tracer<'_> {
         Some(ready.stopped)
     }
 
+    /// The signal with which a thread stands still until its turn, 0: none; `None` if it does not.
+    pub(super) fn signal_before_turn(&self, tid: i32) -> Option<i32> {
+        let ready = &self.turns_of(tid)?.ready;
+        ready.iter().find(|ready| ready.stopped.tid() == tid).map(|ready| ready.signal)
+    }
+
     /// Follower: a thread of the leader's has got the turn.
     pub(super) fn follow_turn(&mut self, process: u32, next: Next) -> Result<(), Error> {
         let turns = self.turns.entry(process).or_default();
