@@ -15,7 +15,7 @@ mod wait_unsafe;
 
 pub use error::Error;
 pub use memory_unsafe::Remote;
-pub use ptrace_unsafe::{Resume, SignalInfo, Stopped, kill_thread, seize};
+pub use ptrace_unsafe::{Resume, SignalInfo, Stopped, kill_thread, seize, signal_bit};
 pub use remote_call::RemoteCalls;
 pub use status::{Event, Stop};
 pub use wait_unsafe::{Sleeper, WAKE_SIGNAL, Waker, install_wake_handler, wait, wait_for};

@@ -17,6 +17,12 @@ pub enum Resume {
     Listen,
 }
 
+/// A signal's place in a set.
+#[must_use]
+pub fn signal_bit(signal: i32) -> u64 {
+    1 << signal.saturating_sub(1).clamp(0, 63)
+}
+
 /// How many waiting signals are looked at.
 const PEEKED: usize = 8;
 
@@ -34,11 +40,6 @@ impl SignalInfo {
     #[must_use]
     pub fn signal(&self) -> i32 {
         self.word(0)
-    }
-
-    /// Its place in a set of signals.
-    fn bit(&self) -> u64 {
-        1u64.checked_shl(self.signal().wrapping_sub(1).cast_unsigned()).unwrap_or(0)
     }
 
     /// `si_code`: above 0 when the kernel made it.
@@ -230,7 +231,7 @@ impl Stopped {
             let mut infos = [SignalInfo([0; 128]); PEEKED];
             let seen = self.peek_signals(flags, &mut infos)?;
             // Of what is not seen in so long a queue, something may not be blocked.
-            if seen == PEEKED || infos[..seen].iter().any(|info| mask & info.bit() == 0) {
+            if seen == PEEKED || infos[..seen].iter().any(|info| mask & signal_bit(info.signal()) == 0) {
                 return Ok(true);
             }
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use stretto_abi::ring::Ring;
 use stretto_tracee::{Error, Resume, SignalInfo, Stopped};
 
 use super::Tracer;
@@ -111,9 +112,7 @@ impl Tracer<'_> {
     /// since it had that turn still before it.
     fn is_too_early(&self, tid: i32) -> bool {
         let Some(task) = self.tasks.get(&tid) else { return false };
-        let unread = || {
-            task.ring.as_ref().is_some_and(|ring| ring.cursor(self.variant).number != ring.cursor(0).number)
-        };
+        let unread = || task.ring.as_ref().is_some_and(|ring| has_unread(ring, self.variant));
         matches!(task.state, State::Newborn | State::Reaping(..))
             || self.signal_before_turn(tid).is_some_and(|signal| signal != 0 || unread())
     }
@@ -151,7 +150,7 @@ impl Tracer<'_> {
             let in_agent = self.in_agent(stopped.registers()?.rip).is_some();
             let variant = self.variant;
             let Some(ring) = self.task(tid)?.ring.clone() else { return Ok(stopped) };
-            let unread = ring.cursor(variant).number != ring.cursor(0).number;
+            let unread = has_unread(&ring, variant);
             if !in_agent && !unread {
                 self.attend(tid);
                 return Ok(stopped);
@@ -164,4 +163,9 @@ impl Tracer<'_> {
             std::thread::sleep(Duration::from_micros(200));
         }
     }
+}
+
+/// Whether the leader, which stands still, has made what `variant` has not looked at.
+fn has_unread(ring: &Ring, variant: usize) -> bool {
+    ring.cursor(variant).number != ring.cursor(0).number
 }

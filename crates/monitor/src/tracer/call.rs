@@ -10,6 +10,7 @@ use stretto_semantics::{self as semantics, Identity, Lookup};
 use stretto_tracee::{Error, Remote, Resume, Stopped, arguments};
 
 use super::Tracer;
+use super::ends::await_end;
 use super::leader::restarts;
 use super::rewrite::At;
 use super::task::{Held, State};
@@ -21,8 +22,6 @@ use crate::rendezvous;
 use crate::taskset::{Arrival, CallArrival, Done, Meaning, number};
 
 const RESTART_SYSCALL: u64 = 219;
-/// It takes some 50 us.
-const LOOKS_AT_END: u32 = 2000;
 /// The category of calls after which a process may not open what is the monitor's any more (`CATEGORIES` in
 /// `python/stretto/syscalls/compile.py`).
 const IDENTITY: u8 = 8;
@@ -322,16 +321,5 @@ impl Tracer<'_> {
         task.state = State::Running;
         lock(&task.set.history[variant]).leave(result);
         self.go_on(stopped, 0)
-    }
-}
-
-/// Waits until a thread that has called exit has ended: whoever joins it may look at its memory then.
-fn await_end(tid: i32) {
-    for _ in 0..LOOKS_AT_END {
-        let state = std::fs::read_to_string(format!("/proc/{tid}/stat")).unwrap_or_default();
-        if state.rsplit(')').next().is_none_or(|state| state.is_empty() || state.starts_with(" Z")) {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_micros(20));
     }
 }

@@ -6,7 +6,8 @@
 
 use stretto_semantics::Canon;
 use stretto_tracee::{
-    Error, Event, Registers, Remote, RemoteCalls, Resume, SignalInfo, Stop, Stopped, kill_thread, wait_for,
+    Error, Event, Registers, Remote, RemoteCalls, Resume, SignalInfo, Stop, Stopped, kill_thread, signal_bit,
+    wait_for,
 };
 
 use super::Tracer;
@@ -29,10 +30,6 @@ pub(super) fn mask_at(tid: i32, address: u64) -> u64 {
     u64::from_le_bytes(mask)
 }
 
-pub(super) fn bit(signal: i32) -> u64 {
-    1 << (signal - 1).clamp(0, 63)
-}
-
 pub(super) fn sent_by_us(info: &SignalInfo) -> bool {
     info.code() == libc::SI_TKILL && info.sender() == std::process::id().cast_signed()
 }
@@ -44,7 +41,9 @@ fn stops(signal: i32) -> bool {
 
 /// Whether a SIGCONT is on its way to a thread: sending a stop signal would take it back.
 fn continues(tid: i32) -> bool {
-    ["SigPnd:", "ShdPnd:"].iter().any(|name| signals_of(tid, name).unwrap_or(0) & bit(libc::SIGCONT) != 0)
+    ["SigPnd:", "ShdPnd:"]
+        .iter()
+        .any(|name| signals_of(tid, name).unwrap_or(0) & signal_bit(libc::SIGCONT) != 0)
 }
 
 /// A signal that has been sent to a thread.
@@ -57,7 +56,7 @@ pub(super) struct Sent {
 impl Sent {
     /// Sends `meant`, or what stands in for it, to a thread that blocks the signals `blocked`.
     pub(super) fn send(tgid: i32, tid: i32, meant: i32, blocked: u64) -> Result<Self, Error> {
-        let free = || QUEUED.rev().find(|&number| blocked & bit(number) == 0);
+        let free = || QUEUED.rev().find(|&number| blocked & signal_bit(number) == 0);
         let number = if meant == libc::SIGCONT { free().unwrap_or(meant) } else { meant };
         kill_thread(tgid, tid, number)?;
         Ok(Self { number, meant })
@@ -228,5 +227,5 @@ pub(super) fn undo_entry(stopped: &Stopped, mut registers: Registers) -> Result<
 
 /// Whether the program has a handler for a signal, as the kernel knows it.
 pub(super) fn has_handler(tid: i32, signal: i32) -> bool {
-    signals_of(tid, "SigCgt:").is_some_and(|mask| mask & bit(signal) != 0)
+    signals_of(tid, "SigCgt:").is_some_and(|mask| mask & signal_bit(signal) != 0)
 }

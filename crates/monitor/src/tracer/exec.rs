@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +9,7 @@ use std::sync::atomic::Ordering;
 use stretto_tracee::{Error, Registers, Resume, Stopped};
 
 use super::Tracer;
-use super::open::file_identity;
+use super::open::{file_identity, identity};
 use crate::config::Layout;
 use crate::layout::image;
 use crate::layout::mm::Mm;
@@ -43,7 +42,7 @@ impl Tracer<'_> {
         let Some(program) = lock(&task.set.program).as_ref().and_then(|file| file.try_clone().ok()) else {
             return Ok(());
         };
-        let wanted = program.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+        let wanted = program.metadata().ok().map(|facts| identity(&facts));
         if wanted.is_none() || file_identity(tid, fd) == wanted {
             return Ok(());
         }

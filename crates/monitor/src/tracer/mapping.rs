@@ -5,6 +5,7 @@ use stretto_semantics::Canon;
 use stretto_tracee::{Error, Remote, RemoteCalls};
 
 use super::Tracer;
+use super::ends::is_ending;
 use super::open::file_identity;
 use crate::config::Layout;
 use crate::layout::mm::page_up;
@@ -214,12 +215,4 @@ fn expect(call: &'static str, answer: i64) -> Result<u64, Error> {
     }
     #[allow(clippy::cast_sign_loss)]
     Ok(answer as u64)
-}
-
-/// Whether a thread is on its way out and may have closed its files (PF_EXITING, include/linux/sched.h; proc_pid_stat(5)).
-fn is_ending(tid: i32) -> bool {
-    const EXITING: u64 = 4;
-    let text = std::fs::read_to_string(format!("/proc/{tid}/stat")).unwrap_or_default();
-    let flags = text.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(6));
-    flags.and_then(|flags| flags.parse().ok()).is_none_or(|flags: u64| flags & EXITING != 0)
 }

@@ -9,6 +9,7 @@ mod birth;
 mod call;
 mod delivery;
 mod dump;
+mod ends;
 mod exec;
 mod fault;
 mod follower;

@@ -75,10 +75,11 @@ impl ReadingOpen {
 impl Tracer<'_> {
     /// Follower: opens what the leader is opening, if that seems to be a file or directory.
     pub(super) fn open_alongside(&mut self, tid: i32) -> Result<(), Error> {
-        let Some(call) = self.task(tid)?.call() else { return Ok(()) };
-        let opening = ReadingOpen::of(call).filter(|opening| opening.seems_harmless(tid, call));
         // Other threads may take descriptors meanwhile, in another order than the leader's.
-        let Some(opening) = opening.filter(|_| self.is_alone(tid)) else { return Ok(()) };
+        let alone = self.is_alone(tid);
+        let Some(call) = self.task(tid)?.call().filter(|_| alone) else { return Ok(()) };
+        let opening = ReadingOpen::of(call).filter(|opening| opening.seems_harmless(tid, call));
+        let Some(opening) = opening else { return Ok(()) };
         let fd = self.with_calls(tid, |_, calls, _| calls.call(opening.nr, opening.args))?;
         self.task(tid)?.opened = Some(fd);
         Ok(())
@@ -138,6 +139,7 @@ pub(super) fn file_identity(tid: i32, fd: i64) -> Option<(u64, u64)> {
     std::fs::metadata(format!("/proc/{tid}/fd/{fd}")).ok().map(|facts| identity(&facts))
 }
 
-fn identity(facts: &Metadata) -> (u64, u64) {
+/// Device and inode.
+pub(super) fn identity(facts: &Metadata) -> (u64, u64) {
     (facts.dev(), facts.ino())
 }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped};
+use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped, signal_bit};
 
 use stretto_abi::table::Mechanism;
 use stretto_semantics as semantics;
 
 use super::Tracer;
-use super::delivery::{Came, Sent, bit, has_handler, mask_at, sent_by_us, signals_of, undo_entry};
+use super::delivery::{Came, Sent, has_handler, mask_at, sent_by_us, signals_of, undo_entry};
 use super::leader::restarts;
 use super::task::State;
 use crate::agent::blob;
@@ -170,7 +170,7 @@ impl Tracer<'_> {
         }
         let mask = stopped.signal_mask()?;
         let task = self.task(tid)?;
-        let due = task.deferred.iter().position(|(info, _)| mask & bit(info.signal()) == 0);
+        let due = task.deferred.iter().position(|(info, _)| mask & signal_bit(info.signal()) == 0);
         let due = due.and_then(|index| task.deferred.remove(index)).map(|(info, _)| info);
         if due.is_some() {
             self.session.ticks_wanted.fetch_sub(1, Ordering::AcqRel);
