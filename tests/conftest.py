@@ -1,9 +1,23 @@
 """Rules for all tests: in CI a skipped test is a failed one; the programs it needs are to be installed."""
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Signals are what they are in a shell: programs under test inherit what the caller ignores or blocks.
+
+    A shell without job control ignores SIGINT for what it starts in the background (POSIX, Shell Command
+    Language, 2.11), where ^C would then mean nothing to a native run either.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGXFSZ}:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, default)
 
 
 @pytest.hookimpl(wrapper=True)

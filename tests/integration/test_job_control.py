@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 PATIENCE = 60.0
+# It says when it runs: bash leaves the terminal in its own mode (no echo) until shortly before.
+CAT = "sh -c 'echo started; exec cat'"
 
 
 class Shell:
@@ -52,28 +54,28 @@ def shell() -> Iterator[Shell]:
 
 
 @pytest.mark.parametrize(
-    "command", ["cat", *(f"{sys.executable} -m stretto run -n {n} -- cat" for n in (1, 2, 3))]
+    "command", [CAT, *(f"{sys.executable} -m stretto run -n {n} -- {CAT}" for n in (1, 2, 3))]
 )
 def test_stop_and_continue_from_the_terminal(shell: Shell, command: str) -> None:
     shell.type(f"{command}\n")
-    shell.expect(r"cat\r\n")
+    shell.expect(r"started\r\n")
     shell.type("first\n")
     shell.expect(r"first\r\nfirst\r\n")
     shell.type("\x1a")
-    shell.expect(r"Stopped.*cat\r\nready> ")
+    shell.expect(r"Stopped.*cat'\r\nready> ")
     shell.type("fg\n")
-    shell.expect(r"fg\r\n.*cat\r\n")
+    shell.expect(r"fg\r\n.*cat'\r\n")
     shell.type("second\n")
     shell.expect(r"second\r\nsecond\r\n")
     shell.type("\x1a")
-    shell.expect(r"Stopped.*cat\r\nready> ")
+    shell.expect(r"Stopped.*cat'\r\nready> ")
     # In the background it stops again as soon as it reads from the terminal.
     shell.type("bg\n")
-    shell.expect(r"cat &\r\n")
+    shell.expect(r"cat' &\r\n")
     shell.type("wait %1\n")
     shell.expect(r"Stopped.*cat")
     shell.type("fg\n")
-    shell.expect(r"fg\r\n.*cat\r\n")
+    shell.expect(r"fg\r\n.*cat'\r\n")
     shell.type("third\n")
     shell.expect(r"third\r\nthird\r\n")
     shell.type("\x03")
