@@ -43,6 +43,7 @@ pub(crate) const MAX_VECTORS: u64 = 1024;
 pub(crate) const MAX_STRING: usize = 131_072;
 
 /// Whether a result is an error number.
-pub(crate) fn failed(ret: i64) -> bool {
+#[must_use]
+pub fn failed(ret: i64) -> bool {
     (-4095..0).contains(&ret)
 }

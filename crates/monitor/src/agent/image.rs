@@ -18,10 +18,11 @@ pub const AREAS: u64 = 0x1100_0000_0000;
 pub const AREA: u64 = 0x0080_0000_0000;
 const PAGE: u64 = 4096;
 
-/// How often a waiting variant looks at most before it sleeps, when it has a CPU of its own: somewhat longer than the
-/// wake-up across CPUs takes that it may save (25-90 us on a virtual machine, measured; a look takes 20 ns), since one
-/// that sleeps keeps its leader waiting too. It looks for less where that does not pay (`stretto_agent::wait`).
-const LOOKS: u32 = 6000;
+/// How often a waiting variant looks at most before it sleeps, when it has a CPU of its own: for about as long as the
+/// wake-up across CPUs takes that it may save (25-90 us on a virtual machine, measured; a look takes 20 ns). Looking for
+/// longer takes the CPU from other processes of its variant (decision 0007). It looks for less where that does not pay
+/// (`stretto_agent::wait`).
+const LOOKS: u32 = 1500;
 /// Where the kernel places the variants, two may be on one CPU, and looking keeps the other from answering.
 const LOOKS_ANYWHERE: u32 = 100;
 

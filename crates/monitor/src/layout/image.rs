@@ -1,5 +1,6 @@
 //! What exec mapped: finding the images, and moving them in a follower.
 
+use stretto_semantics::failed;
 use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 
 use super::maps::{self, Mapping};
@@ -205,7 +206,7 @@ fn place_stack(
 }
 
 fn check(call: &'static str, answer: i64) -> Result<(), Error> {
-    if (-4095..0).contains(&answer) {
+    if failed(answer) {
         return Err(Error::Os { call, errno: i32::try_from(-answer).unwrap_or(0) });
     }
     Ok(())

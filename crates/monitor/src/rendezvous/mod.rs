@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering;
 
 use stretto_abi::table::{CallRow, Mechanism, ResultKind, Who};
 
+use stretto_semantics::failed;
+
 use ahead::{astray, behind, unread};
 pub use ahead::{caught_up, check_ring, go_past, missed, send_on};
 
@@ -341,12 +343,7 @@ fn conclude_results(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting
 fn agreed(row: &CallRow, leader: u64, other: u64) -> bool {
     match (row.result, row.mechanism) {
         (_, Mechanism::Sigreturn) => true,
-        (ResultKind::Pid, _) => failed(leader) == failed(other),
+        (ResultKind::Pid, _) => failed(leader.cast_signed()) == failed(other.cast_signed()),
         _ => leader == other,
     }
-}
-
-#[allow(clippy::cast_possible_wrap)] // errors are small negative numbers
-fn failed(result: u64) -> bool {
-    (-4095..0).contains(&(result as i64))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use stretto_abi::context::{Context, REGIONS, REGIONS_AT, RESULT, RING, SLOT, SLOTS};
+use stretto_semantics::failed;
 use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 
 use super::Tracer;
@@ -25,10 +26,6 @@ const EXECUTE: u64 = libc::PROT_EXEC as u64;
 const SHARED: u64 = libc::MAP_SHARED as u64;
 const FIXED: u64 = libc::MAP_FIXED as u64;
 const FIXED_NOREPLACE: u64 = libc::MAP_FIXED_NOREPLACE as u64;
-
-fn failed(answer: i64) -> bool {
-    (-4095..0).contains(&answer)
-}
 
 /// Opens a descriptor of the monitor's in the tracee, whose path stands at `place`. `None`: that is not possible there (a
 /// changed root directory, other rights), or what was opened is something else.

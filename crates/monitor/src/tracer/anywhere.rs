@@ -11,7 +11,7 @@ use super::Tracer;
 use super::delivery::{Came, Sent, has_handler, signals_of, undo_entry};
 use super::task::{State, Task};
 use crate::clock_unsafe::Moment;
-use crate::mailbox::{Decision, Message};
+use crate::mailbox::Decision;
 use crate::taskset::{Arrival, TaskSet};
 
 impl Tracer<'_> {
@@ -115,20 +115,6 @@ impl Tracer<'_> {
         let unread = || task.ring.as_ref().is_some_and(|ring| has_unread(ring, self.variant));
         matches!(task.state, State::Newborn | State::Reaping(..))
             || self.signal_before_turn(tid).is_some_and(|signal| signal != 0 || unread())
-    }
-
-    /// Follower: obeys later, when more has happened here.
-    pub(super) fn postpone(&mut self, set: u32, decision: Decision) {
-        self.session.ticks_wanted.fetch_add(1, Ordering::AcqRel);
-        self.postponed.push(Message { set, decision });
-    }
-
-    /// Obeys what was put off, or puts it off once more.
-    pub(super) fn retry_postponed(&mut self) {
-        for message in std::mem::take(&mut self.postponed) {
-            self.session.ticks_wanted.fetch_sub(1, Ordering::AcqRel);
-            self.obey(message);
-        }
     }
 
     /// Follower: runs on until it is where the leader is (no records are unread, and it is not in its agent), and

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stretto_abi::table::{Mechanism, ResultKind};
-use stretto_semantics::{self as semantics, ApplyError};
+use stretto_semantics::{self as semantics, ApplyError, failed};
 use stretto_tracee::{Error, Remote, RemoteCalls, Resume, SignalInfo, set_arguments};
 
 use super::Tracer;
@@ -26,7 +26,7 @@ impl Tracer<'_> {
             return Err(Error::Unexpected("the call is not described"));
         };
         self.apply(tid, result)?;
-        let failed = (-4095..0).contains(&result.ret);
+        let failed = failed(result.ret);
         if failed {
             self.close_opened(tid)?;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stretto_abi::table::{BLOCKS, CallRow, MAY_SIGNAL, Mechanism, NONE, ResultKind};
-use stretto_semantics::{self as semantics, Identity};
+use stretto_semantics::{self as semantics, Identity, failed};
 use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped};
 
 use super::open::readable;
@@ -164,7 +164,7 @@ impl Tracer<'_> {
             semantics::collect(&self.table, row, &args, ret, &mut memory, &before, &Identity, &mut outputs);
             (result.stream, result.received) = outputs.finish();
         }
-        if (-4095..0).contains(&ret) {
+        if failed(ret) {
             return result;
         }
         if row.result == ResultKind::NewFd && row.cloexec != NONE {

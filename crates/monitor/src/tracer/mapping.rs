@@ -1,7 +1,7 @@
 //! Followers map where the leader mapped: data at the leader's address, code in their own arena.
 
 use stretto_abi::table::Mechanism;
-use stretto_semantics::Canon;
+use stretto_semantics::{Canon, failed};
 use stretto_tracee::{Error, Remote, RemoteCalls};
 
 use super::Tracer;
@@ -210,7 +210,7 @@ impl Tracer<'_> {
 
 /// A follower must be able to do what the leader could.
 fn expect(call: &'static str, answer: i64) -> Result<u64, Error> {
-    if (-4095..0).contains(&answer) {
+    if failed(answer) {
         return Err(Error::Os { call, errno: i32::try_from(-answer).unwrap_or(0) });
     }
     #[allow(clippy::cast_sign_loss)]
