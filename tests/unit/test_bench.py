@@ -92,6 +92,7 @@ def test_what_is_beyond_is_red() -> None:
     text = printed(figures, color=True)
     assert text.count("\x1b[31m") == 1
     assert "BEYOND the limit" in text
+    assert printed(figures).endswith("\nbeyond it: getpid lockstep (tier 2 / bare ring 1.40x)\n")
 
 
 def test_bars_are_logarithmic() -> None:

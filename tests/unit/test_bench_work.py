@@ -96,6 +96,7 @@ def test_what_is_beyond_is_red() -> None:
     text = printed(figures, color=True)
     assert text.count("\x1b[31m") == 1
     assert "BEYOND the limit" in text
+    assert printed(figures).endswith("\nbeyond it: cat|sha256sum (tier 2 / copies 1.02x)\n")
 
 
 def test_what_is_left_out_is_one_line() -> None:

@@ -60,6 +60,8 @@ def show(document: Calls | Startup | Work, console: Console) -> None:
         console.print(f"left out: {lacking(document['left_out'])}", markup=False, soft_wrap=True)
     verdict = "within" if document["within_limit"] else "BEYOND"
     console.print(f"{verdict} the limit: {limits}", markup=False, soft_wrap=True)
+    if exceeded := _exceeded(document):
+        console.print(f"beyond it: {exceeded}", markup=False, soft_wrap=True)
 
 
 def calls(document: Calls) -> RenderableType:
@@ -120,8 +122,29 @@ def _seconds(value: float) -> str:
 
 
 def _ratio(cost: Cost | WorkCost, name: str, value: float) -> Text:
-    text = f"{value:.1f}x" if value >= 10 else f"{value:.2f}x"
-    return Text(text, style=BEYOND if name in cost["beyond"] else "")
+    return Text(_times(value), style=BEYOND if name in cost["beyond"] else "")
+
+
+def _times(value: float) -> str:
+    return f"{value:.1f}x" if value >= 10 else f"{value:.2f}x"
+
+
+def _exceeded(document: Calls | Startup | Work) -> str:
+    """The rows that are beyond a limit, with their ratios: colours do not reach a file."""
+    if document["benchmark"] == "startup":
+        return ""
+    rows: list[tuple[str, Cost | WorkCost]] = []
+    if document["benchmark"] == "calls":
+        rows += [(f"{KINDS[cost['kind']].label} {cost['mode']}", cost) for cost in document["calls"]]
+    else:
+        rows += [(WORKLOADS[cost["row"]].label, cost) for cost in document["work"]]
+    headings = {name: " ".join(heading.split()) for name, heading in (RATIOS | WORK_RATIOS).items()}
+    parts = []
+    for label, cost in rows:
+        figures = _figures(cost)
+        if ratios := [f"{headings[name]} {_times(figures[name])}" for name in cost["beyond"]]:
+            parts.append(f"{label} ({', '.join(ratios)})")
+    return "; ".join(parts)
 
 
 def _work_limits(document: Work) -> str:
