@@ -64,12 +64,17 @@ mod tests {
     use super::*;
     use crate::MAX_VARIANTS;
 
+    /// The least of several: whatever else runs only adds.
+    fn least(measure: impl Fn() -> io::Result<f64>) -> f64 {
+        (0..5).map(|_| measure().unwrap()).fold(f64::INFINITY, f64::min)
+    }
+
     #[test]
     fn tracing_costs_more_than_the_call() {
         for kind in ["getpid", "read", "write", "read64k", "write64k"].map(|name| name.parse().unwrap()) {
-            let native = native(kind, 2000).unwrap();
-            let met = stop_only(kind, 2, 500).unwrap();
-            let replicated = tracer(kind, 2, 500).unwrap();
+            let native = least(|| native(kind, 2000));
+            let met = least(|| stop_only(kind, 2, 500));
+            let replicated = least(|| tracer(kind, 2, 500));
             assert!(native > 10.0, "{kind:?}: {native} ns");
             assert!(met > native, "{kind:?}: {met} ns, native {native} ns");
             assert!(replicated > native, "{kind:?}: {replicated} ns, native {native} ns");
