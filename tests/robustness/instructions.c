@@ -12,7 +12,7 @@
 #include "../programs/hot.h"
 
 enum { RESCUED = 21, DISTURBED, QUERY_IN_CHILD, WRITE_IN_CHILD };
-enum { MARKER = SYS_munlockall, BYTES = 48, LARGE = 300000, SPIN = 30000000, ALARM = 250, SOON = 50, FEW = 40 };
+enum { MARKER = SYS_munlockall, BYTES = 48, LARGE = 300000, SPIN = 30000000, ALARM = 250, SOON = 50, FEW = 120 };
 static volatile sig_atomic_t handled, others, again, wrong, leaves, rescues;
 static int ends[2], ask[2], zero;
 static pid_t self;
@@ -350,7 +350,8 @@ static void rounds_of(int kind, long most, long enough) {
     if (kind == RESCUED && blind)
         alarm_comes = SOON; /* nothing else ends these calls */
     else if (kind == RESCUED && enough > FEW)
-        enough = FEW; /* each of these takes as long as the alarm */
+        enough = FEW; /* each takes as long as the alarm. Instructions that are not met, some 30, make three each, mostly
+                         in a row at the end. */
     for (; rounds < most && (blind || quiet < enough); rounds++) {
         int came = round_of(kind);
         quiet = came ? 0 : quiet + 1;
