@@ -133,11 +133,11 @@ def _exceeded(document: Calls | Startup | Work) -> str:
     """The rows that are beyond a limit, with their ratios: colours do not reach a file."""
     if document["benchmark"] == "startup":
         return ""
-    rows: list[tuple[str, Cost | WorkCost]] = []
+    rows: list[tuple[str, Cost | WorkCost]]
     if document["benchmark"] == "calls":
-        rows += [(f"{KINDS[cost['kind']].label} {cost['mode']}", cost) for cost in document["calls"]]
+        rows = [(f"{KINDS[cost['kind']].label} {cost['mode']}", cost) for cost in document["calls"]]
     else:
-        rows += [(WORKLOADS[cost["row"]].label, cost) for cost in document["work"]]
+        rows = [(WORKLOADS[cost["row"]].label, cost) for cost in document["work"]]
     headings = {name: " ".join(heading.split()) for name, heading in (RATIOS | WORK_RATIOS).items()}
     parts = []
     for label, cost in rows:

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use stretto_abi::table::{CallRow, Mechanism, ResultKind, Who};
-
 use stretto_semantics::failed;
 
 use ahead::{astray, behind, unread};
