@@ -11,6 +11,7 @@ use crate::agent::record::last_calls;
 use crate::agent::ring_unsafe::RingMemory;
 use crate::clock_unsafe::Moment;
 use crate::config::MAX_VARIANTS;
+use crate::lag::Lag;
 use crate::lock;
 use crate::padded::Padded;
 
@@ -182,8 +183,8 @@ pub struct Meeting {
     pub results: [Option<u64>; MAX_VARIANTS],
     /// The call whose results are being collected.
     pub each: Option<CallRow>,
-    /// When the first arrival or the first result of this round came.
-    pub since: Option<Moment>,
+    /// How long the first arrival or the first result of this round has waited for the others.
+    pub lag: Option<Lag>,
     /// How often each variant has arrived, see `stretto_abi::ring`.
     pub slow: [u32; MAX_VARIANTS],
     /// Where the agents of these threads meet, once there is a reason.

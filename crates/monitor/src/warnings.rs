@@ -53,3 +53,15 @@ pub fn refused(session: &Session, call: &CallArrival, row: &CallRow) {
         );
     }
 }
+
+/// Warns that variants are kept from running.
+pub fn no_cpu(session: &Session, variants: &[usize]) {
+    let names: Vec<String> = variants.iter().map(ToString::to_string).collect();
+    let names = names.join(", ");
+    let limit = session.config.timeout;
+    let message = format!(
+        "variant {names} would run, but other processes had its CPU for {limit} s; the others wait (see \
+         `stretto run --placement` and docs/howto/run-a-server.md)"
+    );
+    session.events.warn("no-cpu", &names, &message);
+}

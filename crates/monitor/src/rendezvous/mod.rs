@@ -1,6 +1,7 @@
 //! Where variants meet: who comes last compares and decides.
 
 mod ahead;
+mod late;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,10 +11,11 @@ use stretto_semantics::failed;
 
 use ahead::{astray, behind, unread};
 pub use ahead::{caught_up, check_ring, go_past, missed, send_on};
+pub use late::{check_lag, forgive_lag, leader_is_missing, too_late};
 
 use crate::agent::territory;
-use crate::clock_unsafe::Moment;
 use crate::divergence::{self, Kind};
+use crate::lag::Lag;
 use crate::lock;
 use crate::mailbox::Decision;
 use crate::session::Session;
@@ -23,7 +25,7 @@ use crate::taskset::{Arrival, CallArrival, Meaning, Meeting, TaskSet};
 pub fn arrive(session: &Session, set: &Arc<TaskSet>, variant: usize, arrival: Arc<Arrival>) {
     let mut meeting = lock(&set.meeting);
     meeting.arrivals[variant] = Some(arrival);
-    meeting.since.get_or_insert_with(Moment::roughly_now);
+    meeting.lag.get_or_insert_with(Lag::begin);
     count(set, &mut meeting, variant, 1);
     let ahead = meeting.ring.as_deref().is_some_and(|ring| variant != 0 && unread(ring, variant).is_some());
     if ahead {
@@ -39,7 +41,7 @@ pub fn leave(set: &TaskSet, variant: usize) -> Option<Arc<Arrival>> {
     let arrival = meeting.arrivals[variant].take()?;
     count(set, &mut meeting, variant, u32::MAX);
     if meeting.arrivals.iter().all(Option::is_none) {
-        meeting.since = None;
+        meeting.lag = None;
     }
     Some(arrival)
 }
@@ -58,7 +60,7 @@ fn count(set: &TaskSet, meeting: &mut Meeting, variant: usize, by: u32) {
 pub fn finish(session: &Session, set: &Arc<TaskSet>, variant: usize, result: u64) {
     let mut meeting = lock(&set.meeting);
     meeting.results[variant] = Some(result);
-    meeting.since.get_or_insert_with(Moment::roughly_now);
+    meeting.lag.get_or_insert_with(Lag::begin);
     conclude_results(session, set, &mut meeting);
 }
 
@@ -72,38 +74,6 @@ pub fn recheck(session: &Session, set: &Arc<TaskSet>) {
     }
     conclude(session, set, &mut meeting);
     conclude_results(session, set, &mut meeting);
-}
-
-/// Reports a set whose first arrival has waited longer than allowed.
-pub fn check_lag(session: &Session, set: &Arc<TaskSet>) {
-    let mut meeting = lock(&set.meeting);
-    let limit = session.config.timeout;
-    let late =
-        limit > 0.0 && meeting.since.is_some_and(|since| since.roughly_elapsed().as_secs_f64() > limit);
-    if !late {
-        return;
-    }
-    let odd: Vec<usize> = session.active().filter(|&variant| !meeting.has_come(variant)).collect();
-    meeting.since = None;
-    if !odd.is_empty() {
-        react(session, set, &meeting, Kind::Timeout, odd);
-        conclude(session, set, &mut meeting);
-        conclude_results(session, set, &mut meeting);
-    }
-}
-
-/// Whether somebody waits for the leader.
-pub fn leader_is_missing(set: &TaskSet) -> bool {
-    let meeting = lock(&set.meeting);
-    meeting.since.is_some() && !meeting.has_come(0)
-}
-
-/// Begins to count anew how long the first arrival waits.
-pub fn forgive_lag(set: &TaskSet) {
-    let mut meeting = lock(&set.meeting);
-    if meeting.since.is_some() {
-        meeting.since = Some(Moment::roughly_now());
-    }
 }
 
 fn conclude(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting) {
@@ -128,7 +98,7 @@ fn conclude(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting) {
             .collect();
         if odd.is_empty() {
             let arrivals = std::mem::take(&mut meeting.arrivals);
-            meeting.since = None;
+            meeting.lag = None;
             if let Some(leader) = &arrivals[0] {
                 decide(session, set, meeting, leader);
             }
@@ -196,14 +166,6 @@ fn react(session: &Session, set: &Arc<TaskSet>, meeting: &Meeting, kind: Kind, o
 pub fn unexpected_death(session: &Session, set: &Arc<TaskSet>, variant: usize, signal: i32) {
     let mut meeting = lock(&set.meeting);
     if react(session, set, &meeting, Kind::Death(signal), vec![variant]) {
-        conclude(session, set, &mut meeting);
-    }
-}
-
-/// Reports a follower that does not come to where the leader is.
-pub fn too_late(session: &Session, set: &Arc<TaskSet>, variant: usize) {
-    let mut meeting = lock(&set.meeting);
-    if react(session, set, &meeting, Kind::Timeout, vec![variant]) {
         conclude(session, set, &mut meeting);
     }
 }
@@ -327,7 +289,7 @@ fn conclude_results(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting
             .collect();
         if odd.is_empty() {
             meeting.each = None;
-            meeting.since = None;
+            meeting.lag = None;
             session.post(0, set, Decision::Agreed(leader, None));
             return;
         }

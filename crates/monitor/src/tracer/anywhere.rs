@@ -10,7 +10,7 @@ use stretto_tracee::{Error, Resume, SignalInfo, Stopped};
 use super::Tracer;
 use super::delivery::{Came, Sent, has_handler, signals_of, undo_entry};
 use super::task::{State, Task};
-use crate::clock_unsafe::Moment;
+use crate::lag::Lag;
 use crate::mailbox::Decision;
 use crate::taskset::{Arrival, TaskSet};
 
@@ -120,10 +120,16 @@ impl Tracer<'_> {
     /// Follower: runs on until it is where the leader is (no records are unread, and it is not in its agent), and
     /// `signal` is about to be delivered to it.
     fn where_the_leader_is(&mut self, tid: i32, signal: i32) -> Result<Stopped, Error> {
-        let (start, limit) = (Moment::now(), self.session.config.timeout);
+        let mut lag = Lag::begin();
+        lag.watch([tid]);
         loop {
             let tgid = self.task(tid)?.tgid;
-            if limit > 0.0 && start.elapsed().as_secs_f64() > limit {
+            if lag.exceeds(self.session.config.timeout) {
+                if lag.is_for_want_of_a_cpu() {
+                    lag = Lag::begin();
+                    lag.watch([tid]);
+                    continue;
+                }
                 let set = Arc::clone(&self.task(tid)?.set);
                 crate::rendezvous::too_late(self.session, &set, self.variant);
                 return Err(Error::Gone);

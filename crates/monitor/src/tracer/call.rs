@@ -10,7 +10,6 @@ use stretto_semantics::{self as semantics, Identity, Lookup};
 use stretto_tracee::{Error, Remote, Resume, Stopped, arguments};
 
 use super::Tracer;
-use super::ends::await_end;
 use super::leader::restarts;
 use super::rewrite::At;
 use super::task::{Held, State};
@@ -18,6 +17,7 @@ use crate::agent::territory::is_about_a_range;
 use crate::gather::Collector;
 use crate::lock;
 use crate::memory::VariantMemory;
+use crate::procfs::await_end;
 use crate::rendezvous;
 use crate::taskset::{Arrival, CallArrival, Done, Meaning, number};
 

@@ -5,10 +5,10 @@ use stretto_semantics::{Canon, failed};
 use stretto_tracee::{Error, Remote, RemoteCalls};
 
 use super::Tracer;
-use super::ends::is_ending;
 use super::open::file_identity;
 use crate::config::Layout;
 use crate::layout::mm::page_up;
+use crate::procfs::is_ending;
 use crate::result::LeaderResult;
 use crate::taskset::CallArrival;
 

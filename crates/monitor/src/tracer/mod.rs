@@ -10,7 +10,6 @@ mod call;
 mod death;
 mod delivery;
 mod dump;
-mod ends;
 mod exec;
 mod fault;
 mod follower;

@@ -1,0 +1,51 @@
+//! What the kernel tells of a thread in /proc: how far it is on its way out, and whether it gets a CPU.
+
+use std::time::Duration;
+
+/// PF_EXITING, include/linux/sched.h.
+const EXITING: u64 = 4;
+/// An end takes some 50 us; this is long enough for a busy machine.
+const LOOKS: u32 = 2000;
+const PAUSE: Duration = Duration::from_micros(20);
+
+/// Whether a thread is on its way out and may have closed its files, or is gone.
+pub fn is_ending(tid: i32) -> bool {
+    let flags = behind_name(tid).split_whitespace().nth(6).and_then(|flags| flags.parse().ok());
+    flags.is_none_or(|flags: u64| flags & EXITING != 0)
+}
+
+/// Waits until a thread that has called exit has ended: whoever joins it may look at its memory then.
+pub fn await_end(tid: i32) {
+    for _ in 0..LOOKS {
+        if matches!(behind_name(tid).split_whitespace().next(), None | Some("Z")) {
+            return;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Whether a thread runs, or would if it were given a CPU.
+pub fn is_runnable(tid: i32) -> bool {
+    behind_name(tid).split_whitespace().next() == Some("R")
+}
+
+/// How long a thread has run so far; none if it is gone, or the kernel does not tell.
+pub fn cpu_time(tid: i32) -> Option<Duration> {
+    // Nanoseconds on a CPU come first (Documentation/scheduler/sched-stats.rst).
+    let text = std::fs::read_to_string(format!("/proc/{tid}/schedstat")).ok()?;
+    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}
+
+/// The threads of this process but the one that asks.
+pub fn other_own_threads() -> Vec<i32> {
+    let id = |name: &std::ffi::OsStr| name.to_str()?.parse().ok();
+    let own = std::fs::read_link("/proc/thread-self").ok().and_then(|path| id(path.file_name()?));
+    let Ok(entries) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    entries.filter_map(|entry| id(&entry.ok()?.file_name())).filter(|tid| Some(*tid) != own).collect()
+}
+
+/// The fields behind the name, which may hold anything (proc_pid_stat(5)); empty if the thread is gone.
+fn behind_name(tid: i32) -> String {
+    let text = std::fs::read_to_string(format!("/proc/{tid}/stat")).unwrap_or_default();
+    text.rsplit(')').next().unwrap_or_default().to_owned()
+}
