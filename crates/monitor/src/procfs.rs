@@ -24,16 +24,25 @@ pub fn await_end(tid: i32) {
     }
 }
 
-/// Whether a thread runs, or would if it were given a CPU.
-pub fn is_runnable(tid: i32) -> bool {
-    behind_name(tid).split_whitespace().next() == Some("R")
+/// How a thread has fared with the scheduler.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scheduled {
+    /// How long it has run.
+    pub ran: Duration,
+    /// How long it has waited for a CPU, until it was last given one.
+    pub waited: Duration,
+    /// It runs, or would if it were given one now.
+    pub runnable: bool,
 }
 
-/// How long a thread has run so far; none if it is gone, or the kernel does not tell.
-pub fn cpu_time(tid: i32) -> Option<Duration> {
-    // Nanoseconds on a CPU come first (Documentation/scheduler/sched-stats.rst).
+/// How a thread has fared; none if it is gone, or the kernel does not tell.
+pub fn scheduled(tid: i32) -> Option<Scheduled> {
+    // Nanoseconds on a CPU, then nanoseconds of waiting (Documentation/scheduler/sched-stats.rst).
     let text = std::fs::read_to_string(format!("/proc/{tid}/schedstat")).ok()?;
-    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+    let mut words = text.split_whitespace().map(|word| word.parse().ok());
+    let (ran, waited) = (Duration::from_nanos(words.next()??), Duration::from_nanos(words.next()??));
+    let runnable = behind_name(tid).split_whitespace().next() == Some("R");
+    Some(Scheduled { ran, waited, runnable })
 }
 
 /// The threads of this process but the one that asks.

@@ -16,11 +16,13 @@ pub fn check_lag(session: &Session, set: &Arc<TaskSet>) {
         watch(session, set);
     }
     let mut meeting = lock(&set.meeting);
-    let Some(lag) = meeting.lag.as_ref().filter(|lag| lag.exceeds(session.config.timeout)) else { return };
     let odd = missing(session, &meeting);
-    if lag.is_for_want_of_a_cpu() {
-        crate::warnings::no_cpu(session, &odd);
-        meeting.lag = Some(Lag::begin());
+    let Some(lag) = &mut meeting.lag else { return };
+    let limit = session.config.timeout;
+    if !lag.exceeds(limit) {
+        if lag.lacks_a_cpu(limit) {
+            crate::warnings::no_cpu(session, &odd);
+        }
         return;
     }
     meeting.lag = None;

@@ -125,11 +125,6 @@ impl Tracer<'_> {
         loop {
             let tgid = self.task(tid)?.tgid;
             if lag.exceeds(self.session.config.timeout) {
-                if lag.is_for_want_of_a_cpu() {
-                    lag = Lag::begin();
-                    lag.watch([tid]);
-                    continue;
-                }
                 let set = Arc::clone(&self.task(tid)?.set);
                 crate::rendezvous::too_late(self.session, &set, self.variant);
                 return Err(Error::Gone);
