@@ -53,10 +53,10 @@ class Result:
     def statistics(self) -> "Document":
         """What was counted.
 
-        `calls` met in the monitor, those `in_process` in the ring; `signals`; `processes` and `tasks`, their
-        threads; `patched` sites, those patched `from_memory`, patches `restored`, `hot_sites` (what was
-        `remembered` for the next run, and `trouble` with that), and `refused_sites` (reason to number);
-        `phases` of the start; `warnings`.
+        `calls` met in the monitor, those `in_process` in the ring, those among them that the monitor
+        `approved`; `signals`; `processes` and `tasks`, their threads; `patched` sites, those patched
+        `from_memory`, patches `restored`, `hot_sites` (what was `remembered` for the next run, and `trouble`
+        with that), and `refused_sites` (reason to number); `phases` of the start; `warnings`.
         """
         import json
 

@@ -4,6 +4,7 @@
 #include "../programs/check.h"
 #include <poll.h>
 #include <setjmp.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <ucontext.h>
@@ -13,6 +14,7 @@
 
 enum { RESCUED = 21, DISTURBED, QUERY_IN_CHILD, WRITE_IN_CHILD };
 enum { MARKER = SYS_munlockall, BYTES = 48, LARGE = 300000, SPIN = 30000000, ALARM = 250, SOON = 50, FEW = 120 };
+static const char FIFO[] = "fifo";
 static volatile sig_atomic_t handled, others, again, wrong, leaves, rescues;
 static int ends[2], ask[2], zero;
 static pid_t self;
@@ -64,28 +66,33 @@ static void meet(void) {
         syscall(SYS_personality, 0xffffffffL);
 }
 
-/* Whether the parent waits in read or poll: proc_pid_syscall(5). */
+/* Whether the parent waits in read, open or poll: proc_pid_syscall(5). */
 static int parent_waits(void) {
     char path[64], text[16] = "";
     snprintf(path, sizeof path, "/proc/%d/syscall", (int)getppid());
     int file = open(path, O_RDONLY);
     ssize_t got = file < 0 ? -1 : read(file, text, sizeof text - 1);
     close(file);
-    return got > 1 && (text[0] == '0' || text[0] == '7') && text[1] == ' ';
+    return got > 1 && strchr("027", text[0]) && text[1] == ' ';
 }
 
-/* A child that writes ('w') when the parent waits, or sends a signal ('k'), or both ('s'); it need not wait for that when
-   there is another wish ('x'). */
+/* A child that writes ('w') when the parent waits, or sends a signal ('k'), or both ('s'), or opens the FIFO ('f'), until the
+   next wish: the parent's own opening may be interrupted. It need not wait when there is another wish ('x'). */
 static void helper(void) {
     struct pollfd next = {ask[0], POLLIN, 0};
     char wish;
+    int fifo = -1;
     while (read(ask[0], &wish, 1) == 1) {
+        close(fifo);
+        fifo = -1;
         for (int i = 0; wish != 'x' && i < 200 && !parent_waits() && poll(&next, 1, 0) == 0; i++)
             usleep(100);
         if (wish == 's' || wish == 'k')
             kill(getppid(), SIGUSR2);
         if (wish == 's' || wish == 'w')
             must(write(ends[1], out, BYTES), "write in the helper");
+        if (wish == 'f')
+            fifo = (int)must(open(FIFO, O_WRONLY), "open in the helper");
     }
     _exit(0);
 }
@@ -229,6 +236,17 @@ static int bred(long child) {
     return waitpid((pid_t)child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7;
 }
 
+/* The leader alone stops in the monitor. */
+static long get(void) { return hot(SYS_open, (long)"/dev/null", O_RDWR, 0); }
+static int got(long result) { return result > 0 && close((int)result) == 0; }
+static void met_later(void) { wish('f'); }
+static long meet_at_fifo(void) { return hot(SYS_open, (long)FIFO, O_RDONLY, 0); }
+static int met(long result) {
+    while (result == -EINTR && !restarts)
+        result = meet_at_fifo();
+    return got(result);
+}
+
 /* A child of its own for every call, which the signal ends. */
 static long in_child(long kind, long (*call)(void), int (*right)(long)) {
     pid_t child = (pid_t)must(fork(), "fork");
@@ -317,6 +335,9 @@ static const struct {
     {"read that ends by another signal", rescue_with_signal, take, rescued_and_disturbed, 1},
     {"query in a child that ends", nothing, ended_query, ended, 1},
     {"write in a child that ends", nothing, ended_write, ended_and_drained, 1},
+    {"open", nothing, get, got, 1},
+    {"waiting open", met_later, meet_at_fifo, met, 1},
+    {"waiting open that ends", met_later, meet_at_fifo, met, 0},
 };
 
 /* One round; whether a signal came. */
@@ -325,7 +346,7 @@ static int round_of(int kind) {
     kinds[kind].prepare();
     volatile long result = -EINTR;
     if (sigsetjmp(outside, 1) == 0) {
-        if (kind < QUERY_IN_CHILD) /* children mark for themselves */
+        if (kind != QUERY_IN_CHILD && kind != WRITE_IN_CHILD) /* children mark for themselves */
             mark(kind);
         result = kinds[kind].call();
     }
@@ -368,6 +389,7 @@ int main(int count, char **arguments) {
         out[i] = (char)('a' + i % 26);
     must(pipe(ends), "pipe");
     must(pipe(ask), "pipe");
+    must(mkfifo(FIFO, 0600), "mkfifo");
     zero = (int)must(open("/dev/zero", O_RDONLY), "open");
     note_code();
     pid_t child = (pid_t)must(fork(), "fork");
@@ -380,6 +402,7 @@ int main(int count, char **arguments) {
         rounds_of(kind, most, enough);
     for (int i = 3; i < count; i++)
         rounds_of(atoi(arguments[i]), most, enough);
+    must(open(FIFO, O_RDONLY | O_NONBLOCK), "open"); /* the helper may still wait to open it */
     close(ask[1]);
     report_end(child, "the helper");
     return 0;

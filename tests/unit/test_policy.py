@@ -9,7 +9,7 @@ from stretto import policy
 from stretto.options import BY_NAME
 from stretto.syscalls import language
 from stretto.syscalls.compile import compile_table, load, memory_flags, rows, write
-from stretto.syscalls.in_process import in_process
+from stretto.syscalls.in_process import approvable, in_process
 from stretto.syscalls.language import CONTROL, QUERY, TRANSFER, Description
 from stretto.syscalls.types import (
     U64,
@@ -33,7 +33,12 @@ from stretto.syscalls.types import (
 )
 
 ROWS = list(rows(load()))
-INSIDE = [(row, preset) for row in ROWS for preset in policy.PRESETS if policy.mode(row, preset)]
+INSIDE = [
+    (row, preset) for row in ROWS for preset in policy.PRESETS if policy.mode(row, preset) > policy.APPROVED
+]
+APPROVED = [
+    (row, preset) for row in ROWS for preset in policy.PRESETS if policy.mode(row, preset) == policy.APPROVED
+]
 
 
 def named(name: str) -> Description:
@@ -80,6 +85,23 @@ def test_only_plain_calls_are_handled_inside() -> None:
         assert not row.commands, row.name
 
 
+def test_followers_do_no_more_of_an_approved_call_than_take_its_result_over() -> None:
+    assert {preset for _, preset in APPROVED} == {"balanced", "fast"}
+    for row, _ in APPROVED:
+        assert row.who == language.LEADER, row.name
+        assert row.mechanism in ("plain", "open"), row.name
+        assert row.result in (language.Number, language.NewFd), row.name
+        assert not row.flags & (language.STARTS_TASK | language.MAY_SIGNAL), row.name
+        assert row.mask is None and not row.commands, row.name
+        assert row.category in ("file", "descriptor", "network"), row.name
+
+
+def test_nothing_is_approved_that_could_be_checked_inside() -> None:
+    """Under `fast`; `balanced` has the monitor see what changes something."""
+    for row, preset in APPROVED:
+        assert preset == "balanced" or in_process(row), row.name
+
+
 def test_what_changes_memory_signals_processes_or_identity_never_is() -> None:
     for row, _ in INSIDE:
         assert row.category not in ("memory", "signal", "refused"), row.name
@@ -123,23 +145,27 @@ def test_what_every_variant_makes_inside_is_agreed_on_first_and_has_no_memory() 
         ("getrandom", "ahead", "ahead"),
         ("ioctl TIOCGWINSZ", "ahead", "ahead"),
         ("fcntl F_GETFL", "ahead", "ahead"),
-        ("fcntl F_SETFL", "monitored", "ahead"),
-        ("unlink", "monitored", "ahead"),
-        ("connect", "monitored", "ahead"),
-        ("setsockopt SO_REUSEADDR", "monitored", "ahead"),
+        ("fcntl F_SETFL", "approved", "ahead"),
+        ("unlink", "approved", "ahead"),
+        ("connect", "approved", "ahead"),
+        ("setsockopt SO_REUSEADDR", "approved", "ahead"),
+        ("socket", "approved", "approved"),
+        ("pipe2", "monitored", "monitored"),
+        ("futex FUTEX_WAKE", "monitored", "monitored"),
+        ("fchdir", "monitored", "monitored"),
         ("fcntl F_SETOWN", "monitored", "monitored"),
         ("vmsplice", "monitored", "monitored"),
         ("nanosleep", "monitored", "monitored"),
         ("mount", "monitored", "monitored"),
         ("setsid", "monitored", "monitored"),
         ("ioctl", "monitored", "monitored"),
-        ("openat", "monitored", "monitored"),
+        ("openat", "approved", "approved"),
         ("mmap", "monitored", "monitored"),
         ("kill", "monitored", "monitored"),
         ("setuid", "monitored", "monitored"),
         ("sendmsg", "monitored", "monitored"),
         ("epoll_wait", "lockstep", "ahead"),
-        ("epoll_ctl", "monitored", "ahead"),
+        ("epoll_ctl", "approved", "ahead"),
     ],
 )
 def test_well_known_calls(name: str, balanced: str, fast: str) -> None:
@@ -173,6 +199,25 @@ def test_well_known_calls(name: str, balanced: str, fast: str) -> None:
 )
 def test_reasons(name: str, reason: str) -> None:
     assert in_process(named(name)) == reason
+
+
+@pytest.mark.parametrize(
+    ("name", "may"),
+    [
+        ("open", True),
+        ("accept4", True),
+        ("write", True),
+        ("dup", False),  # every variant makes it
+        ("recvmsg", False),  # may bring descriptors
+        ("ioctl", False),
+        ("mmap", False),
+        ("tgkill", False),
+        ("ppoll", False),
+        ("wait4", False),
+    ],
+)
+def test_what_the_monitor_may_approve(name: str, may: bool) -> None:
+    assert approvable(named(name)) == may
 
 
 @pytest.mark.parametrize(

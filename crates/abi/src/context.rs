@@ -100,6 +100,8 @@ pub struct Plan {
     pub never: AtomicU32,
     /// The variants on the same CPU, as bits: waiting for one of them means letting it run.
     pub neighbours: u32,
+    /// Followers: the key of their digests. The leader's is 0.
+    pub key: [u64; 2],
 }
 
 impl Plan {
@@ -114,6 +116,8 @@ impl Plan {
             self.secret,
             u64::from(self.variant) | u64::from(self.looks) << 32,
             u64::from(self.neighbours) << 32,
+            self.key[0],
+            self.key[1],
         ];
         let mut bytes = [0; core::mem::size_of::<Self>()];
         for (place, word) in bytes.chunks_exact_mut(8).zip(words) {

@@ -9,6 +9,7 @@
 extern crate std;
 
 pub mod context;
+pub mod digest;
 pub mod policy;
 pub mod ring;
 pub mod table;

@@ -6,18 +6,21 @@
 pub enum Mode {
     /// All variants stop in the monitor.
     Monitored = 0,
+    /// In the process; when every follower has agreed, the leader stops in the monitor, which sees that they have.
+    Approved = 1,
     /// In the process; the leader executes when every follower has agreed.
-    Lockstep = 1,
+    Lockstep = 2,
     /// In the process; the leader executes at once.
-    Ahead = 2,
+    Ahead = 3,
 }
 
 /// The mode of a row; what the policy does not speak of is monitored.
 #[must_use]
 pub fn mode(policy: &[u8], row: u32) -> Mode {
     match policy.get(row as usize) {
-        Some(1) => Mode::Lockstep,
-        Some(2) => Mode::Ahead,
+        Some(1) => Mode::Approved,
+        Some(2) => Mode::Lockstep,
+        Some(3) => Mode::Ahead,
         _ => Mode::Monitored,
     }
 }

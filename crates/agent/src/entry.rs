@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 use stretto_abi::context::{Context, Frame, Plan};
 use stretto_abi::policy::{Mode, mode};
 use stretto_abi::ring::RingWithBulk;
-use stretto_abi::table::{CallRow, NONE, Table};
+use stretto_abi::table::{CallRow, Mechanism, NONE, Table};
 use stretto_semantics::{Lookup, lookup};
 
 use crate::machine_unsafe::{Apart, Local, bytes};
@@ -74,7 +74,10 @@ pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, memory: &Ring
         return Exit::Monitor;
     };
     let mode = mode(policy, row.row);
-    if mode == Mode::Monitored {
+    // Who comes there alone would only make the others wait.
+    let opens_there =
+        row.mechanism == Mechanism::Open && memory.ring.notices.opens.load(Ordering::Relaxed) != 0;
+    if mode == Mode::Monitored || opens_there {
         return Exit::Monitor;
     }
     let call = Call { table, row, mode, nr, args, plan, apart: Apart::new(context) };

@@ -3,14 +3,20 @@
 use core::sync::atomic::Ordering;
 
 use stretto_abi::context::{Context, SIGNAL_POINT};
+use stretto_abi::policy::Mode;
 use stretto_abi::ring::{AHEAD, BY_MONITOR, Cursor, Head, Phase, THEN_SIGNAL};
-use stretto_abi::table::{GIVES_NO_MEMORY, Who};
-use stretto_semantics::{apply, gather};
+use stretto_abi::table::{GIVES_NO_MEMORY, NONE, ResultKind, Who};
+use stretto_semantics::{apply, digest, evaluate, failed, gather};
 
 use crate::entry::{Call, Outcome};
 use crate::machine_unsafe::{Local, gate};
 use crate::sinks_unsafe::{Comparer, outputs};
 use crate::wait::{Seat, Wait, low_half};
+
+const SYS_CLOSE: u64 = 3;
+const SYS_EVENTFD2: u64 = 290;
+/// As O_CLOEXEC.
+const EFD_CLOEXEC: u64 = 0x80000;
 
 /// Takes the leader's call over.
 pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
@@ -25,6 +31,9 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
         return Outcome::Monitor;
     }
     let head = if head.phase == Phase::Published {
+        if call.mode == Mode::Approved {
+            ring.posts[own].digest.store(digest_of(call, cursor.number), Ordering::Relaxed);
+        }
         ring.agree(own, cursor);
         seat.wake(1, core::ptr::from_ref(&ring.posts[own].agreed) as u64);
         let tag = ring.tag_word(cursor);
@@ -48,6 +57,10 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
         return Outcome::Monitor;
     }
     if call.row.who == Who::Each && !same_result(call, context, head.result) {
+        return Outcome::Monitor;
+    }
+    // Before its memory changes: the monitor compares the call once more.
+    if call.row.result == ResultKind::NewFd && !failed(head.result) && !holds(call, head.result) {
         return Outcome::Monitor;
     }
     let outputs = outputs(seat.memory, cursor, &head);
@@ -76,6 +89,25 @@ fn same_result(call: &Call<'_>, context: &Context, leaders: i64) -> bool {
     let result = gate(call.nr, &call.at_gate(call.args), &call.plan.never);
     context.result.store(result.cast_unsigned(), Ordering::Relaxed);
     result == leaders
+}
+
+/// What the monitor compares with the leader's before that may make the call.
+fn digest_of(call: &Call<'_>, record: u32) -> u64 {
+    let (mut memory, key) = (Local::default(), (call.plan.key, record));
+    digest(&call.table, &call.row, &call.args, &mut memory, &call.apart, key)
+}
+
+/// Makes a placeholder for the leader's new descriptor. False: its number is another one; then there is none.
+fn holds(call: &Call<'_>, leaders: i64) -> bool {
+    let closed_on_exec = call.row.cloexec != NONE
+        && evaluate(&call.table, call.row.cloexec, &call.args, &mut Local::default()) != 0;
+    let flags = if closed_on_exec { EFD_CLOEXEC } else { 0 };
+    let (secret, never) = (call.plan.secret, &call.plan.never);
+    let fd = gate(SYS_EVENTFD2, &[0, flags, 0, 0, 0, secret], never);
+    if fd != leaders && !failed(fd) {
+        gate(SYS_CLOSE, &[fd.cast_unsigned(), 0, 0, 0, 0, secret], never);
+    }
+    fd == leaders
 }
 
 /// Waits for the leader's next record. `None`: the call is the monitor's.

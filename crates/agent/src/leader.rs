@@ -40,11 +40,12 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     }
     let mut args = call.args;
     let mut vectors: Vectors = [const { MaybeUninit::uninit() }; VECTORS];
-    let taken = call.row.flags & TAKES_NO_MEMORY == 0;
+    // The monitor looks at the program's own memory: what lies in the ring others can write, too.
+    let taken = call.row.flags & TAKES_NO_MEMORY == 0 && call.mode != Mode::Approved;
     if !whole || taken && !redirect(call, &mut args, &mut vectors, &writer, &notes) {
         return Outcome::Monitor;
     }
-    let lockstep = call.mode == Mode::Lockstep && followers != 0;
+    let lockstep = call.mode != Mode::Ahead && followers != 0;
     let length = writer.length;
     #[allow(clippy::cast_possible_truncation)] // a number of the table
     ring.describe(cursor, call.nr as u32, place | if lockstep { 0 } else { AHEAD }, length);

@@ -248,6 +248,7 @@ fn conclude(session: &Session) -> Report {
         "tasks": session.statistics.tasks.load(Ordering::Relaxed),
         "processes": session.statistics.processes.load(Ordering::Relaxed),
         "in_process": session.statistics.in_process.load(Ordering::Relaxed),
+        "approved": session.statistics.approved.load(Ordering::Relaxed),
         "patched": session.statistics.patched.load(Ordering::Relaxed),
         "from_memory": session.statistics.from_memory.load(Ordering::Relaxed),
         "hot_sites": session.hot_sites.as_ref().map(HotSites::conclude),

@@ -26,6 +26,8 @@ pub struct Statistics {
     pub processes: AtomicU64,
     /// Calls that agents have made without the monitor; counted when a ring ends.
     pub in_process: AtomicU64,
+    /// Calls among them that the monitor has let pass.
+    pub approved: AtomicU64,
     /// Sites that have been patched in the leader.
     pub patched: AtomicU64,
     /// Sites that have been patched in the leader because earlier runs had found them hot.

@@ -15,9 +15,10 @@ from ..result import start
 
 
 def uniform(compiled: bytes, mode: str) -> bytes:
-    """A compiled policy in which every call that is not monitored has this mode."""
+    """A compiled policy in which every call that is made without the monitor has this mode."""
     chosen = policy.NAMES.index(mode)
-    return bytes(chosen if own != policy.MONITORED else own for own in compiled)
+    seen = (policy.MONITORED, policy.APPROVED)
+    return bytes(own if own in seen else chosen for own in compiled)
 
 
 def main(argv: list[str]) -> int:

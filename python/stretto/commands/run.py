@@ -65,6 +65,7 @@ def _say_statistics(result: Result) -> None:
     counts = (
         ("calls", "calls in the monitor"),
         ("in_process", "in the process"),
+        ("approved", "of these approved by the monitor"),
         ("signals", "signals"),
         ("processes", "processes"),
         ("tasks", "tasks"),

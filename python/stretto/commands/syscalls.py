@@ -132,12 +132,12 @@ def _where(call: "Description") -> str:
     """Where each preset has a call checked, or why that is always the monitor."""
     from ..syscalls.in_process import in_process
 
-    reason = in_process(call)
     if call.commands:
         return who(call)
-    if reason:
+    reason, where = in_process(call), checks(call)
+    if reason and set(where.values()) == {"monitored"}:
         return f"always monitored ({reason})"
-    return ", ".join(f"{preset} {mode}" for preset, mode in checks(call).items())
+    return ", ".join(f"{preset} {mode}" for preset, mode in where.items())
 
 
 def _balanced(call: "Description") -> str:
@@ -177,8 +177,10 @@ def page() -> str:
         "gets an error.",
         "",
         "The column *balanced* says where that policy has a call checked. *monitored*: all variants stop in",
-        "the monitor; *lockstep*: inside the variants, the leader waits until the others have agreed;",
-        "*ahead*: inside the variants, the leader does not wait. `stretto syscalls NAME` shows all policies.",
+        "the monitor; *approved*: inside the variants, and when the others have agreed, the leader alone",
+        "stops in the monitor; *lockstep*: inside the variants, the leader waits until the others have",
+        "agreed; *ahead*: inside the variants, the leader does not wait. `stretto syscalls NAME` shows all",
+        "policies.",
         "",
         "| nr | call | executed by | balanced | note |",
         "| ---: | --- | --- | --- | --- |",

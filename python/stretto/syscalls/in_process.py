@@ -1,6 +1,20 @@
-"""Which calls can be handled inside a variant, without the monitor: a question to the description alone."""
+"""Which calls can be handled inside a variant, without the monitor or with its approval.
 
-from .language import EACH, LOCAL, MAY_SIGNAL, REFUSED, STARTS_TASK, Description, Number, TaskId
+That is a question to the description alone.
+"""
+
+from .language import (
+    EACH,
+    LEADER,
+    LOCAL,
+    MAY_SIGNAL,
+    REFUSED,
+    STARTS_TASK,
+    Description,
+    NewFd,
+    Number,
+    TaskId,
+)
 from .types import Array, BytesType, Integer, Named, Plain, Pointer, String, Struct, Type, Union, Vectors
 
 _NOT_THE_LEADERS = {
@@ -12,6 +26,22 @@ _NOT_THE_LEADERS = {
 def in_process(description: Description) -> str:
     """Why a call can't be handled inside a variant; empty if it can."""
     return _kind(description) or _signals(description) or _arguments(description)
+
+
+def approvable(description: Description) -> bool:
+    """Whether a call can be handled inside, but for the leader's stop in the monitor.
+
+    Followers do no more than take its result over, and hold a placeholder for a new descriptor.
+    """
+    return (
+        description.who == LEADER
+        and not description.commands
+        and description.mechanism in ("plain", "open")
+        and not description.flags & STARTS_TASK
+        and description.result in (Number, NewFd)
+        and not _signals(description)
+        and not _arguments(description)
+    )
 
 
 def _kind(description: Description) -> str:

@@ -24,7 +24,8 @@ struct context {
 };
 struct plan {
     uint64_t table, table_length, policy, policy_length, secret;
-    uint32_t variant, looks;
+    uint32_t variant, looks, never, neighbours;
+    uint64_t key[2];
 };
 
 /* Below everything that the kernel, the monitor and language runtimes choose (crates/monitor/src/agent/image.rs). */
@@ -118,7 +119,7 @@ static inline uint8_t *stub(void) {
 /* crates/abi/src/ring/post.rs: what a variant writes of itself; the leader's records. */
 struct post {
     uint32_t agreed, done;
-    uint64_t at, rest_of_line[6];
+    uint64_t at, digest, rest_of_line[5];
     uint32_t sleeping, rest_of_that[15];
     uint32_t before, rest_of_this[15];
     uint32_t turn, rest_of_line_of_turn[15];

@@ -26,6 +26,8 @@ pub struct Notices {
     pub turns: AtomicU32,
     /// The record at which the leader gave its turn up last (see [`crate::turn`]); 0: none.
     pub given_up: AtomicU32,
+    /// Not 0: files that are opened are mapped, too, so followers open them with the leader: in the monitor.
+    pub opens: AtomicU32,
 }
 
 /// Something that begins a cache line.
@@ -72,6 +74,8 @@ pub struct Post {
     pub done: AtomicU32,
     /// Where the next record begins, in bytes since the beginning.
     pub at: AtomicU64,
+    /// Follower: a digest of its own inputs, written before it agrees to a call that the monitor approves.
+    pub digest: AtomicU64,
     /// It sleeps, or is about to.
     pub sleeping: Line<AtomicU32>,
     /// Bytes from the beginning of the last record to `at`; only the leader's matters.

@@ -34,7 +34,7 @@ pub enum Mechanism {
     Sigreturn = 9,
     /// rt_sigsuspend, pause: waits for a signal in every variant.
     SigSuspend = 10,
-    /// open family: followers open regular files and directories read-only themselves.
+    /// open family: where all stop, followers open regular files and directories read-only themselves.
     Open = 11,
     /// recvmsg, recvmmsg: may create descriptors listed in control data.
     RecvFds = 12,
@@ -54,6 +54,8 @@ pub enum Mechanism {
     SetGs = 19,
     /// seccomp, prctl(PR_SET_SECCOMP): from now on the program decides which calls may be made.
     Filters = 20,
+    /// fchdir, setns: followers need what the first argument stands for.
+    ByDescriptor = 21,
 }
 
 impl Mechanism {
@@ -79,6 +81,7 @@ impl Mechanism {
             18 => Self::GetDumpable,
             19 => Self::SetGs,
             20 => Self::Filters,
+            21 => Self::ByDescriptor,
             _ => Self::Plain,
         }
     }

@@ -74,9 +74,9 @@ impl Image {
     pub fn new(
         variant: usize,
         table: &[u8],
-        policy: &[u8],
-        rules: &[Rule],
+        (policy, rules): (&[u8], &[Rule]),
         placement: &Placement,
+        key: [u64; 2],
         random: &mut dyn FnMut() -> u64,
     ) -> io::Result<Self> {
         let area = AREAS + variant as u64 * AREA;
@@ -103,6 +103,7 @@ impl Image {
             looks: if placement.pinned { LOOKS } else { LOOKS_ANYWHERE },
             never: AtomicU32::new(0),
             neighbours: placement.neighbours(variant),
+            key,
         };
         bytes[plan_at..plan_at + size_of::<Plan>()].copy_from_slice(&plan.bytes());
         let paths_at = aligned(&mut bytes);

@@ -16,6 +16,8 @@ use image::{Image, Placement};
 #[derive(Debug)]
 pub struct Agents {
     images: Vec<Image>,
+    /// Of the digests with which followers agree to what the monitor approves.
+    pub key: [u64; 2],
     /// Visits of a `syscall` instruction before it is patched.
     pub patch_after: u32,
     /// Calls that a thread brings to the monitor through stubs before it gets a ring. Many processes that inherit
@@ -40,12 +42,17 @@ impl Agents {
     ) -> std::io::Result<Self> {
         let described = Table::new(table).map_err(|_| std::io::ErrorKind::InvalidData)?;
         let (leaders, policy) = rules::rules(&described, policy);
-        let (followers, _) = rules::rules(&described, &rules::of_followers(&described, &policy));
+        let (mut followers, _) = rules::rules(&described, &rules::of_followers(&described, &policy));
+        followers.push(rules::placeholder());
+        let key = [random(), random()];
         let rules = |variant| if variant == 0 { &leaders } else { &followers };
         let images = (0..placement.variants)
-            .map(|variant| Image::new(variant, table, &policy, rules(variant), placement, random))
+            .map(|variant| {
+                let key = if variant == 0 { [0, 0] } else { key };
+                Image::new(variant, table, (&policy, rules(variant)), placement, key, random)
+            })
             .collect::<std::io::Result<_>>()?;
-        Ok(Self { images, patch_after: patch_after.max(1), ring_after: patch_after / RING_PART })
+        Ok(Self { images, key, patch_after: patch_after.max(1), ring_after: patch_after / RING_PART })
     }
 
     /// The image of `variant`.

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Deref;
 use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use stretto_abi::ring::{MAX_VARIANTS, Ring, RingWithBulk};
 
@@ -16,11 +16,18 @@ pub const SIZE: usize = size_of::<RingWithBulk>();
 /// Bytes of a page: each of a ring's parts has one writer.
 const PAGE: u64 = 4096;
 
+/// What it costs a follower to open something again, in what an `open` costs less when it need not open it (some 30 us
+/// and 20 us, measured), rounded up; and how much of it there has to be.
+const REOPENED: i32 = 2;
+const MAPPED: i32 = 8;
+
 /// A ring: shared memory that every variant of the set maps.
 #[derive(Debug)]
 pub struct RingMemory {
     file: File,
     place: NonNull<RingWithBulk>,
+    /// Files that followers had to open again, to map them, against files that they need not open.
+    mapped: AtomicI32,
 }
 
 // SAFETY: everything in a ring is an atomic.
@@ -48,7 +55,8 @@ impl RingMemory {
             )
         };
         let place = NonNull::new(place.cast()).filter(|_| place != libc::MAP_FAILED);
-        let ring = Self { file, place: place.ok_or_else(io::Error::last_os_error)? };
+        let place = place.ok_or_else(io::Error::last_os_error)?;
+        let ring = Self { file, place, mapped: AtomicI32::new(0) };
         ring.notices.active.store(active, Ordering::Release);
         for (word, count) in ring.notices.slow.iter().zip(slow) {
             word.store(*count, Ordering::Release);
@@ -72,6 +80,20 @@ impl RingMemory {
     /// Threads of the process take turns from now on.
     pub fn take_turns(&self) {
         self.notices.turns.store(1, Ordering::SeqCst);
+    }
+
+    /// The leader has opened what followers hold a placeholder for.
+    pub fn note_open(&self) {
+        if self.mapped.load(Ordering::Relaxed) > -MAPPED {
+            self.mapped.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A follower had to open it again, to map it. Where that comes often, followers open with the leader from now on.
+    pub fn note_mapping(&self) {
+        if self.mapped.fetch_add(REOPENED, Ordering::Relaxed) > MAPPED {
+            self.notices.opens.store(1, Ordering::Relaxed);
+        }
     }
 
     /// Says that a notice has changed, and wakes who sleeps.

@@ -15,6 +15,7 @@ pub struct Rule {
 
 const SCHED_YIELD: u32 = 24;
 const FUTEX: u32 = 202;
+const EVENTFD2: u32 = 290;
 const FUTEX_WAITV: u32 = 449;
 const RESTART_SYSCALL: u32 = 219;
 const FUTEX_WAKE: u32 = 1;
@@ -28,6 +29,13 @@ pub fn own() -> Vec<Rule> {
         Rule { nr: SCHED_YIELD, secret: true, any: vec![Vec::new()] },
         Rule { nr: RESTART_SYSCALL, secret: false, any: vec![Vec::new()] },
     ]
+}
+
+/// What followers hold in place of a new descriptor of the leader's.
+#[must_use]
+pub fn placeholder() -> Rule {
+    let any = [0, libc::EFD_CLOEXEC.cast_unsigned()].map(|flags| vec![(0, 0), (1, flags)]);
+    Rule { nr: EVENTFD2, secret: true, any: any.to_vec() }
 }
 
 /// The policy of the calls that followers make too; the others are the monitor's, if a follower makes them.
@@ -64,11 +72,15 @@ fn collect(
     if row.selector == NONE {
         let mode = mode(policy, row.row);
         let fits = !rule.secret || row.args[5] == NONE;
-        if mode != Mode::Monitored && fits {
+        let passes = matches!(mode, Mode::Lockstep | Mode::Ahead) && fits;
+        if passes {
             rule.any.push(conditions.to_vec());
-            if let Some(place) = allowed.get_mut(row.row as usize) {
-                *place = mode as u8;
-            }
+        }
+        // What is approved stops at the gate.
+        if (passes || mode == Mode::Approved)
+            && let Some(place) = allowed.get_mut(row.row as usize)
+        {
+            *place = mode as u8;
         }
         return;
     }

@@ -187,12 +187,28 @@ impl<'s> Tracer<'s> {
         let stopped = calls.finish()?;
         let task = self.task(tid)?;
         task.ring = Some(Arc::clone(&ring));
+        task.approved = None;
+        if task.opens_itself {
+            ring.notices.opens.store(1, Ordering::Relaxed);
+        }
         if let Some(address) = mapped {
             let _ = Remote::new(tid).write(context + RING, &address.to_le_bytes());
             ring.notices.attached.fetch_or(1 << self.variant, Ordering::SeqCst);
         }
         self.attend(tid);
         Ok(stopped)
+    }
+
+    /// What the leader has open can't be opened through `/proc` any more, from now on or soon: other rights, another root
+    /// directory. So followers open files with the leader, in the monitor.
+    pub(super) fn open_together(&mut self, tid: i32) {
+        let Some(process) = self.tasks.get(&tid).map(|task| task.set.process) else { return };
+        for task in self.tasks.values_mut().filter(|task| task.set.process == process) {
+            task.opens_itself = true;
+            if let Some(ring) = &task.ring {
+                ring.notices.opens.store(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Tells the leader's agent whether its next call has to stop in the monitor.
@@ -322,5 +338,7 @@ fn map_own_parts(
             return Ok(false);
         }
     }
-    Ok(true)
+    // A child has rings of its own. It must not write what its parent reads there.
+    let forgotten = [start, SIZE as u64, libc::MADV_DONTFORK as u64, 0, 0, 0];
+    Ok(!failed(calls.call(libc::SYS_madvise, forgotten)?))
 }

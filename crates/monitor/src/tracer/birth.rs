@@ -159,10 +159,11 @@ impl Tracer<'_> {
             Rc::new(RefCell::new(copy))
         };
         let born = Arc::clone(&set);
-        let chose_cpus = parent.chose_cpus;
+        let (chose_cpus, opens_itself) = (parent.chose_cpus, parent.opens_itself);
         let (context, filtered) = (parent.context, parent.filtered);
         let mut task = Task::new(set, child, tgid, mm);
         task.chose_cpus = chose_cpus;
+        task.opens_itself = opens_itself;
         task.filtered = filtered;
         self.add(task);
         self.give_context(context, child, shares)?;

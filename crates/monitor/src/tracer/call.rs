@@ -10,6 +10,7 @@ use stretto_semantics::{self as semantics, Identity, Lookup};
 use stretto_tracee::{Error, Remote, Resume, Stopped, arguments};
 
 use super::Tracer;
+use super::approval::Approval;
 use super::leader::restarts;
 use super::rewrite::At;
 use super::task::{Held, State};
@@ -31,6 +32,10 @@ impl Tracer<'_> {
         let tid = stopped.tid();
         let mut registers = stopped.registers()?;
         self.look_for_marker(&stopped, &registers)?;
+        match self.approval(tid, &registers) {
+            Approval::None => {}
+            given => return self.at_gate(stopped, registers, given),
+        }
         match self.task(tid)?.state {
             // The kernel restarts what a signal without a handler interrupted; followers have stayed put.
             State::Interrupted(_) => {
@@ -51,6 +56,7 @@ impl Tracer<'_> {
         }
         let done = self.outputs_point(tid, &mut registers);
         let args = arguments(&registers);
+        self.patience.begin(number(&registers));
         let mut memory = VariantMemory::new(Remote::new(tid));
         let meaning = match semantics::lookup(&self.table, number(&registers), &args, &mut memory) {
             Lookup::Known(row) if row.who == Who::Local => {
@@ -71,6 +77,7 @@ impl Tracer<'_> {
                     stopped = self.promote(stopped, &mut registers, &row)?;
                 } else if row.category == IDENTITY {
                     stopped = self.equip(stopped, &registers)?;
+                    self.open_together(tid);
                 }
                 if self.session.agents.is_some() && is_about_a_range(&self.table, &row) {
                     stopped = self.restore_for(stopped, &mut registers, &row, &args)?;
@@ -217,8 +224,13 @@ impl Tracer<'_> {
         let task = self.task(tid)?;
         let mechanism = task.call().and_then(CallArrival::row).map(|row| row.mechanism);
         task.state = State::ExecutingEach;
-        if mechanism == Some(Mechanism::Exec) && variant != 0 {
-            self.prepare_exec(tid)?;
+        let changes_identity =
+            task.call().and_then(CallArrival::row).is_some_and(|row| row.category == IDENTITY);
+        match mechanism {
+            _ if variant != 0 && changes_identity => self.make_all_real(tid)?,
+            Some(Mechanism::Exec) if variant != 0 => self.prepare_exec(tid)?,
+            Some(Mechanism::ByDescriptor) if variant != 0 => self.make_real(tid)?,
+            _ => {}
         }
         let task = self.task(tid)?;
         let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;

@@ -34,8 +34,11 @@ impl Tracer<'_> {
             return Ok(());
         };
         let args = call.args();
-        if call.nr() != libc::SYS_execveat as u64 || args[4] & libc::AT_EMPTY_PATH as u64 == 0 {
+        if call.nr() != libc::SYS_execveat as u64 {
             return Ok(());
+        }
+        if args[4] & libc::AT_EMPTY_PATH as u64 == 0 {
+            return self.make_real(tid);
         }
         #[allow(clippy::cast_possible_truncation)] // descriptors are ints
         let fd = i64::from(args[0] as i32);

@@ -5,6 +5,7 @@
 
 mod agent;
 mod anywhere;
+mod approval;
 mod birth;
 mod call;
 mod death;
@@ -19,6 +20,7 @@ mod leader;
 mod mapping;
 mod open;
 mod patch;
+mod patience;
 mod points;
 mod rewrite;
 mod signal;
@@ -30,7 +32,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use stretto_abi::table::Table;
@@ -43,14 +44,11 @@ use crate::rendezvous;
 use crate::session::{Ending, Session};
 use crate::taskset::TaskSet;
 use injection::Injector;
+use patience::Patience;
 use task::{State, Task};
 pub use turns::Next;
 use turns::Turns;
 
-/// How long a tracer looks for the other variants' news before it sleeps. Sleeping costs a wake-up across CPUs
-/// (25-90 us measured on a virtual machine without halt polling), so looking for about as long is the
-/// competitive choice.
-const SPIN: Duration = Duration::from_micros(60);
 /// Looks at the mailbox between two looks for stops; the latter are system calls that delay the answer.
 const LOOKS: u32 = 400;
 
@@ -72,6 +70,7 @@ pub struct Tracer<'s> {
     /// A tracee was resumed since the last wait: it needs the CPU now.
     resumed: bool,
     crowded: bool,
+    patience: Patience,
     /// Address of the path of a binary of the variant's own, until it has been started.
     pub own_binary: Option<u64>,
     /// What is to be obeyed when more has happened here.
@@ -96,6 +95,7 @@ impl<'s> Tracer<'s> {
             last_tick: Moment::now(),
             resumed: true,
             crowded,
+            patience: Patience::default(),
             own_binary: None,
             postponed: Vec::new(),
             injector: Injector::new(&session.config),
@@ -150,10 +150,11 @@ impl<'s> Tracer<'s> {
         // is no way out: each yield moves the thread a whole slice into the future (kernel/sched/fair.c,
         // yield_task_fair), so that a program that computes then keeps the CPU for seconds (measured).
         if !std::mem::take(&mut self.resumed) && !self.crowded {
-            let start = Moment::now();
-            while start.elapsed() < SPIN {
+            let (start, time) = (Moment::now(), self.patience.time());
+            while start.elapsed() < time {
                 for _ in 0..LOOKS {
                     if sleeper.called() {
+                        self.patience.pays();
                         return Ok(None);
                     }
                     std::hint::spin_loop();
@@ -162,6 +163,7 @@ impl<'s> Tracer<'s> {
                     return Ok(Some(event));
                 }
             }
+            self.patience.exhausted();
         }
         wait(Some(sleeper))
     }

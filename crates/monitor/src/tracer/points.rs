@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use stretto_abi::context::OUTPUTS_POINT;
 use stretto_abi::ring::{BY_MONITOR, THEN_SIGNAL};
-use stretto_abi::table::Who;
+use stretto_abi::table::{NONE, ResultKind, Who};
 use stretto_patcher::TRACED;
-use stretto_semantics::{self as semantics, ApplyError, Lookup};
+use stretto_semantics::{self as semantics, ApplyError, Lookup, failed};
 use stretto_tracee::{Error, Registers, Remote, Stopped, arguments, set_arguments};
 
 use super::Tracer;
@@ -110,6 +110,11 @@ impl Tracer<'_> {
         drop(mm);
         match applied {
             Ok(()) => {
+                if row.result == ResultKind::NewFd && !failed(head.result) {
+                    let cloexec = row.cloexec != NONE
+                        && semantics::evaluate(&self.table, row.cloexec, &args, &mut memory) != 0;
+                    self.with_calls(tid, |tracer, calls, _| tracer.placeholder(calls, head.result, cloexec))?;
+                }
                 rendezvous::go_past(&set, variant, &ring, cursor, &head);
                 if head.flags & THEN_SIGNAL != 0 {
                     let stopped = self.task(tid)?.stopped.take();

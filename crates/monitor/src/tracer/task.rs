@@ -104,6 +104,8 @@ pub struct Task {
     /// What was patched or restored while it forked: the child may have either, or some of it.
     pub touched: Vec<Rc<Patch>>,
     pub exec: Exec,
+    /// Followers can't open what the leader has open.
+    pub opens_itself: bool,
     /// Leader: it has called sched_setaffinity, or its parent had.
     pub chose_cpus: bool,
     /// Address of the agent's context of this thread, 0 if there is no agent.
@@ -122,6 +124,8 @@ pub struct Task {
     pub keeps_turn: bool,
     /// The ring that is mapped for it.
     pub ring: Option<Arc<RingMemory>>,
+    /// Leader: the last record there whose call was approved.
+    pub approved: Option<u32>,
 }
 
 impl Task {
@@ -146,6 +150,7 @@ impl Task {
             birth: Birth::default(),
             touched: Vec::new(),
             exec: Exec::default(),
+            opens_itself: false,
             chose_cpus: false,
             context: 0,
             new_context: false,
@@ -155,6 +160,7 @@ impl Task {
             without_ring: 0,
             keeps_turn: false,
             ring: None,
+            approved: None,
         }
     }
 

@@ -1,0 +1,55 @@
+//! How long a tracer looks for news before it sleeps: as long as that has paid lately, after the same call.
+//!
+//! Others of its variant may need the CPU. A `futex` on which a thread waits takes long, the `openat` before it does not.
+//! Agents do the same (`stretto_agent::wait`).
+
+use std::time::Duration;
+
+/// Sleeping costs a wake-up across CPUs (25-90 us measured on a virtual machine without halt polling), so looking for
+/// about as long is the competitive choice.
+const MOST: Duration = Duration::from_micros(60);
+/// Looking for less than this costs less than to sleep.
+const LEAST: Duration = Duration::from_micros(4);
+/// Once in so many times it looks for long again: what it waits for may have become quick.
+const AGAIN: u8 = 8;
+/// Calls that are told apart, by the lowest bits of their numbers.
+const CALLS: usize = 64;
+
+/// What a tracer has learnt.
+#[derive(Debug)]
+pub struct Patience {
+    learnt: [(Duration, u8); CALLS],
+    place: usize,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { learnt: [(MOST, 0); CALLS], place: 0 }
+    }
+}
+
+impl Patience {
+    /// A thread has come with the call of this number.
+    #[allow(clippy::cast_possible_truncation)] // a few bits are what is wanted
+    pub fn begin(&mut self, nr: u64) {
+        self.place = nr as usize % CALLS;
+    }
+
+    /// How long to look now.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        let (time, slept) = self.learnt[self.place];
+        if slept % AGAIN == AGAIN - 1 { MOST } else { time }
+    }
+
+    /// News came in time.
+    pub fn pays(&mut self) {
+        self.learnt[self.place] = (MOST, 0);
+    }
+
+    /// Nothing came.
+    pub fn exhausted(&mut self) {
+        let (time, slept) = self.learnt[self.place];
+        self.learnt[self.place] = ((time / 2).max(LEAST), slept.wrapping_add(1));
+    }
+}

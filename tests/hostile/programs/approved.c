@@ -1,0 +1,86 @@
+/* approved WHAT: all variants make the directory "agreed", in a call that the monitor approves at the gate; the leader
+   has been taken over. WHAT: "again": it comes once more with the same call; "rewound": and tells that it is at the
+   same record; "other": followers agree to its record, then it comes with another path, "same": or with that one;
+   "withdrawn": it takes the record back, all make the call in the monitor, then it comes with the record again. */
+#include "hostile.h"
+
+enum { LINE = 64, SLOW = 44 /* offset of Notices::slow, crates/abi/src/ring/post.rs */ };
+
+static const char agreed[] = "agreed";
+
+/* A site that has been patched: the agent makes the call. */
+static long make(void) {
+    return hot(SYS_mkdir, (long)agreed, 0700, 0);
+}
+
+static volatile struct post *post_of(int other) {
+    return (volatile struct post *)(context()->ring + PAGE * (1 + (uint64_t)other));
+}
+
+/* Publishes the record of `make`, as the agent does, and waits until the follower has agreed. */
+static void publish(void) {
+    volatile uint64_t *record = records() + post()->at / 8;
+    volatile uint32_t *slow = (volatile uint32_t *)(context()->ring + SLOW);
+    uint32_t number = post()->done;
+    uint8_t inputs[16] = {1};
+    memcpy(inputs + 1, agreed, sizeof agreed);
+    memcpy(inputs + 1 + sizeof agreed, (uint32_t[]){0700}, 4);
+    memcpy((void *)(uintptr_t)(record + 4), inputs, sizeof inputs);
+    record[1] = SYS_mkdir | (uint64_t)post()->before / 64 << 48;
+    record[2] = 1 + sizeof agreed + 4;
+    record[0] = (uint64_t)slow[0] << 32 | number << 2 | 1;
+    at_gate(SYS_futex, (long)record, 1 /* FUTEX_WAKE */, MAX_VARIANTS, 0, 0, (long)plan()->secret);
+    while (post_of(1)->agreed != number + 1)
+        ;
+}
+
+/* As a leader does that leaves its agent: the followers come to the monitor with the call. */
+static void withdraw(void) {
+    volatile uint64_t *record = records() + post()->at / 8;
+    uint32_t number = post()->done;
+    record[LINE / 8] = 0;
+    post()->at += LINE;
+    post()->done = number + 1;
+    record[0] = (record[0] & ~3UL) | 3;
+    at_gate(SYS_futex, (long)record, 1 /* FUTEX_WAKE */, MAX_VARIANTS, 0, 0, (long)plan()->secret);
+    if (syscall(SYS_mkdir, agreed, 0700) != 0)
+        _exit(92);
+    post()->at -= LINE;
+    post()->done = number;
+}
+
+static void attack(const char *what) {
+    char other[] = "other!";
+    long result;
+    if (strcmp(what, "again") == 0 || strcmp(what, "rewound") == 0) {
+        if (strcmp(what, "rewound") == 0)
+            ((volatile struct post *)post())->done -= 1;
+        result = at_gate(SYS_mkdir, (long)agreed, 0700, 0, 0, 0, (long)plan()->secret);
+    } else {
+        publish();
+        if (strcmp(what, "withdrawn") == 0)
+            withdraw();
+        const char *path = strcmp(what, "other") == 0 ? other : agreed;
+        result = at_gate(SYS_mkdir, (long)path, 0700, 0, 0, 0, (long)plan()->secret);
+        if (result == 0 && path == agreed)
+            _exit(0);
+    }
+    /* Refused at the gate, it gives what no system call does. */
+    if (result >= -4095)
+        close(open("owned", O_CREAT | O_WRONLY, 0600));
+    _exit(94);
+}
+
+int main(int count, char **arguments) {
+    if (count != 2)
+        return 95;
+    warm_up();
+    int before = strcmp(arguments[1], "again") == 0 || strcmp(arguments[1], "rewound") == 0;
+    if (before && make() != 0)
+        return 93;
+    if (variant() == 0)
+        attack(arguments[1]);
+    make();
+    say("after\n");
+    return 0;
+}
