@@ -74,6 +74,6 @@ def test_a_follower_without_a_cpu_is_waited_for(tier: str, tmp_path: Path) -> No
             run.stdin.write("x")
             run.stdin.close()
             warning = run.stderr.readline()
-        assert "variant 1 would run" in warning
+        assert "variant 1 has been behind for 0.5 s for want of a CPU" in warning
         assert (run.stdout.read(), run.stderr.read(), run.wait(PATIENCE)) == ("computed x\n", "", 0)
     assert remaining() == []

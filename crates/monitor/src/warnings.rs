@@ -60,8 +60,8 @@ pub fn no_cpu(session: &Session, variants: &[usize]) {
     let names = names.join(", ");
     let limit = session.config.timeout;
     let message = format!(
-        "variant {names} would run, but other processes had its CPU for {limit} s; the others wait (see \
-         `stretto run --placement` and docs/howto/run-a-server.md)"
+        "variant {names} has been behind for {limit} s for want of a CPU; the others wait (see `stretto run \
+         --placement` and docs/howto/run-a-server.md)"
     );
     session.events.warn("no-cpu", &names, &message);
 }

@@ -53,3 +53,34 @@ impl Patience {
         self.learnt[self.place] = ((time / 2).max(LEAST), slept.wrapping_add(1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{AGAIN, LEAST, MOST, Patience};
+
+    #[test]
+    fn looking_that_does_not_pay_becomes_short_for_that_call_only() {
+        let mut patience = Patience::default();
+        patience.begin(202);
+        (0..6).for_each(|_| patience.exhausted());
+        assert_eq!(patience.time(), LEAST);
+        patience.begin(0);
+        assert_eq!(patience.time(), MOST);
+        patience.begin(202);
+        patience.pays();
+        assert_eq!(patience.time(), MOST);
+    }
+
+    #[test]
+    fn now_and_then_it_looks_for_long_again() {
+        let mut patience = Patience::default();
+        let times: Vec<_> = (0..300)
+            .map(|_| {
+                patience.exhausted();
+                patience.time()
+            })
+            .collect();
+        let long = times.iter().skip(10).filter(|time| **time == MOST).count();
+        assert!(long >= 290 / usize::from(AGAIN), "{long}");
+    }
+}
