@@ -24,6 +24,7 @@ mod memory;
 mod padded;
 mod procfs;
 mod program;
+mod remote;
 mod rendezvous;
 mod result;
 mod run;

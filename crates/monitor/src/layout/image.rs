@@ -1,11 +1,11 @@
 //! What exec mapped: finding the images, and moving them in a follower.
 
-use stretto_semantics::failed;
 use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 
 use super::maps::{self, Mapping};
 use super::mm::Mm;
 use super::stack::{self, Auxv};
+use crate::remote::expect;
 use crate::result::{Cluster, ImageInfo};
 
 const AT_BASE: u64 = 7;
@@ -141,7 +141,7 @@ pub fn arrange(
             let flags = (libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED) as u64;
             let answer =
                 calls.call(libc::SYS_mremap, [part.start, part.length(), part.length(), flags, target, 0])?;
-            check("mremap", answer)?;
+            expect("mremap", answer)?;
             if (part.start..part.end).contains(&moved_entry) {
                 moved_entry = target + (moved_entry - part.start);
                 calls.move_instruction(moved_entry + 2);
@@ -193,7 +193,7 @@ fn place_stack(
     let execute = if leader.stack.executable { libc::PROT_EXEC } else { 0 };
     let protection = libc::PROT_READ | libc::PROT_WRITE | execute;
     let answer = calls.call(libc::SYS_mmap, [start, length, protection as u64, flags as u64, u64::MAX, 0])?;
-    check("mmap", answer)?;
+    expect("mmap", answer)?;
     let delta = start.wrapping_sub(leader.stack.start);
     let mut bytes = leader.stack_bytes.clone();
     if delta != 0 {
@@ -203,11 +203,4 @@ fn place_stack(
         mm.add(leader.stack.start - reserve, start - reserve, length + reserve);
     }
     Ok((leader.rsp.wrapping_add(delta), bytes))
-}
-
-fn check(call: &'static str, answer: i64) -> Result<(), Error> {
-    if failed(answer) {
-        return Err(Error::Os { call, errno: i32::try_from(-answer).unwrap_or(0) });
-    }
-    Ok(())
 }

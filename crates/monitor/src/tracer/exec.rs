@@ -63,17 +63,11 @@ impl Tracer<'_> {
     }
 
     /// Replaces a placeholder by the leader's file, then stands at the entry of the same call again.
-    #[allow(clippy::cast_sign_loss)]
     fn materialise(&mut self, tid: i32, program: &std::fs::File, fd: i64) -> Result<(), Error> {
         self.with_calls(tid, |tracer, calls, call: &CallArrival| {
-            let held_by = std::process::id().cast_signed();
-            let file = i64::from(program.as_raw_fd());
+            let held = (std::process::id().cast_signed(), program.as_raw_fd().into());
             // Open for writing anywhere, it could not be executed (execve(2), ETXTBSY).
-            let opened = tracer.reopen(calls, call, held_by, file, &[libc::O_RDONLY])?;
-            let flags = calls.call(libc::SYS_fcntl, [fd as u64, libc::F_GETFD as u64, 0, 0, 0, 0])?;
-            let cloexec = if flags & i64::from(libc::FD_CLOEXEC) != 0 { libc::O_CLOEXEC as u64 } else { 0 };
-            calls.call(libc::SYS_dup3, [opened, fd as u64, cloexec, 0, 0, 0])?;
-            calls.call(libc::SYS_close, [opened, 0, 0, 0, 0, 0])?;
+            tracer.replace(calls, call, held, fd, libc::O_RDONLY)?;
             calls.back_to_entry(&call.registers)
         })
     }

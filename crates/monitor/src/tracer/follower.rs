@@ -117,36 +117,6 @@ impl Tracer<'_> {
         outcome
     }
 
-    /// A descriptor that only has the right number.
-    pub(super) fn placeholder(
-        &mut self,
-        calls: &mut RemoteCalls,
-        wanted: i64,
-        cloexec: bool,
-    ) -> Result<(), Error> {
-        let flags = if cloexec { libc::EFD_CLOEXEC as u64 } else { 0 };
-        let fd = calls.call(libc::SYS_eventfd2, [0, flags, 0, 0, 0, 0])?;
-        self.renumber(calls, fd, wanted, cloexec)
-    }
-
-    /// Gives a new descriptor the leader's number (threads may have made descriptors in another order).
-    #[allow(clippy::cast_sign_loss)] // descriptors are not negative here
-    pub(super) fn renumber(
-        &mut self,
-        calls: &mut RemoteCalls,
-        fd: i64,
-        wanted: i64,
-        cloexec: bool,
-    ) -> Result<(), Error> {
-        if fd == wanted || fd < 0 {
-            return Ok(());
-        }
-        let flags = if cloexec { libc::O_CLOEXEC as u64 } else { 0 };
-        calls.call(libc::SYS_dup3, [fd as u64, wanted as u64, flags, 0, 0, 0])?;
-        calls.call(libc::SYS_close, [fd as u64, 0, 0, 0, 0, 0])?;
-        Ok(())
-    }
-
     /// Waits for the own counterpart of the child that the leader's wait took away.
     #[allow(clippy::cast_sign_loss)]
     fn reap(

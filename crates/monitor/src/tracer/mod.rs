@@ -21,6 +21,7 @@ mod mapping;
 mod open;
 mod patch;
 mod patience;
+mod placeholders;
 mod points;
 mod rewrite;
 mod signal;
