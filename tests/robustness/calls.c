@@ -1,4 +1,4 @@
-/* calls N: makes N calls of many kinds that can be checked in the process, in an order that looks random, and looks at
+/* calls N: makes N calls of many kinds that can be checked in the process, or approved, in an order that looks random, and looks at
    every result, while a timer rings and a child sends signals. Says "ready" and "done", and waits for a byte each time. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -237,6 +237,19 @@ KIND(random_bytes) {
     (void)at;
     return getrandom(bytes, length, 0) == (ssize_t)length ? 1 : WRONG;
 }
+KIND(openings) {
+    (void)length;
+    int opened = open("data", O_RDWR | O_CLOEXEC), dead_end = open("nowhere", O_RDONLY);
+    if (opened < 0 || dead_end >= 0 || errno != ENOENT || pread(opened, bytes, 1, (off_t)at) != 1)
+        return WRONG;
+    return close(opened) == 0 ? 4 : WRONG;
+}
+KIND(changes) {
+    (void)at;
+    if (mkdir("folder", 0700) != 0 || mkdir("folder", 0700) == 0 || errno != EEXIST || chmod("folder", 0500) != 0)
+        return WRONG;
+    return ftruncate(file, DATA) == 0 && rmdir("folder") == 0 && length > 0 ? 5 : WRONG;
+}
 KIND(errors) {
     (void)at;
     if (read(-1, bytes, length) != -1 || errno != EBADF || write(ends[1], (void *)64, length) != -1 || errno != EFAULT)
@@ -247,7 +260,7 @@ KIND(errors) {
 static int (*const kinds[])(size_t, size_t) = {
     pipes,  vectors, sockets, file_parts,  file_vectors, seeks,   zeros,      polls,   selects,      identities, users,        clocks,
     usages, names,   states,  directories, rights,       links,   priorities, systems, socket_names, timers,     random_bytes, extended_states,
-    errors,
+    errors, openings, changes,
 };
 
 static void prepare(void) {
