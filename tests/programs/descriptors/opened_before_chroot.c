@@ -1,6 +1,8 @@
-/* What was open before the process got another root and another identity is mapped, and so is what it opens then. */
+/* What was open before the process got another root and another identity is mapped, and so is what it opens then. What
+   it may not open again makes no difference. */
 #include "check.h"
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "hot.h"
@@ -10,6 +12,26 @@ static const char text[] = "some text";
 static int shows(int fd) {
     char *seen = mmap(NULL, sizeof text, PROT_READ, MAP_PRIVATE, fd, 0);
     return seen != MAP_FAILED && memcmp(seen, text, sizeof text) == 0;
+}
+
+static int ends[2];
+
+/* Sends a descriptor through a socket (unix(7)), or takes one. */
+static int pass(int fd) {
+    char byte = 'x';
+    union {
+        char bytes[CMSG_SPACE(sizeof fd)];
+        struct cmsghdr header;
+    } control = {.header = {CMSG_LEN(sizeof fd), SOL_SOCKET, SCM_RIGHTS}};
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    if (fd >= 0) {
+        memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+        return (int)must(sendmsg(ends[0], &message, 0), "sendmsg");
+    }
+    must(recvmsg(ends[1], &message, 0), "recvmsg");
+    memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
+    return fd;
 }
 
 static int get(const char *path) {
@@ -30,6 +52,10 @@ static void confined(int privileged) {
     check(fchdir(folder) == 0, "a directory from before");
     for (int i = 0; i < 3; i++)
         check(shows(get("file")), "a file from there");
+    int closed = pass(-1);
+    must(setuid(getuid()), "setuid");
+    char byte = 0;
+    check(pread(closed, &byte, 1, 0) == 1 && byte == text[0], "a file that may not be opened");
     _exit(0);
 }
 
@@ -41,9 +67,16 @@ int main(void) {
     heat();
     for (int i = 0; i < 3; i++)
         close(get("room/file"));
+    must(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), "socketpair");
+    int closed = (int)must(open("closed", O_CREAT | O_WRONLY, 0600), "open");
+    must(write(closed, text, sizeof text), "write");
+    close(closed);
+    closed = get("closed");
+    must(chmod("closed", 0), "chmod");
     pid_t child = (pid_t)must(fork(), "fork");
     if (child == 0)
         confined(geteuid() == 0);
+    pass(closed);
     report_end(child, "the child");
     return 0;
 }

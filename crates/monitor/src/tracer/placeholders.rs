@@ -65,7 +65,11 @@ impl Tracer<'_> {
         }
         self.with_calls(tid, |tracer, calls, call| {
             for (fd, mode) in wanted {
-                tracer.replace(calls, call, (leader_tid, fd), fd, mode)?;
+                match tracer.replace(calls, call, (leader_tid, fd), fd, mode) {
+                    // What the program was given open it might not be allowed to open. If it needs that, it will show.
+                    Err(Error::Os { .. }) => {}
+                    outcome => outcome?,
+                }
             }
             calls.back_to_entry(&call.registers)
         })
@@ -83,7 +87,13 @@ impl Tracer<'_> {
     ) -> Result<(), Error> {
         let cloexec = closed_on_exec(calls.tid(), fd);
         calls.call(libc::SYS_close, [fd.cast_unsigned(), 0, 0, 0, 0, 0])?;
-        let opened = self.reopen(calls, call, held, &[mode])?;
+        let opened = match self.reopen(calls, call, held, &[mode]) {
+            Err(error @ Error::Os { .. }) => {
+                self.placeholder(calls, fd, cloexec)?;
+                return Err(error);
+            }
+            outcome => outcome?,
+        };
         if opened.cast_signed() != fd {
             return self.renumber(calls, opened.cast_signed(), fd, cloexec);
         }
