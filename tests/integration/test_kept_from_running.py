@@ -39,6 +39,17 @@ def follower(program: str, ancestor: int) -> int:
     raise AssertionError("no follower")
 
 
+def let_others_run(pid: int) -> None:
+    """From now on it runs when nobody else wants to; so does its session, if that is scheduled as one.
+
+    See sched(7).
+    """
+    os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+    session = Path(f"/proc/{pid}/autogroup")
+    if session.exists():
+        session.write_text("19")
+
+
 @contextmanager
 def busy(cpus: Iterable[int]) -> Iterator[None]:
     """Something that computes on each of these CPUs, all the time."""
@@ -68,8 +79,7 @@ def test_a_follower_without_a_cpu_is_waited_for(tier: str, tmp_path: Path) -> No
         assert run.stdin and run.stdout and run.stderr
         assert run.stdout.readline() == "started\n"
         starved = follower(program, run.pid)
-        # It runs when nobody else wants to (sched(7)), and somebody always does.
-        os.sched_setscheduler(starved, os.SCHED_IDLE, os.sched_param(0))
+        let_others_run(starved)
         with busy(os.sched_getaffinity(starved)):
             run.stdin.write("x")
             run.stdin.close()
