@@ -1,4 +1,4 @@
-"""What the monitor approves at the gate is what all followers have agreed to, and that once."""
+"""What the monitor approves at the gate is what all followers have agreed to, once for a record."""
 
 import pytest
 

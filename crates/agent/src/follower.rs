@@ -5,8 +5,8 @@ use core::sync::atomic::Ordering;
 use stretto_abi::context::{Context, SIGNAL_POINT};
 use stretto_abi::policy::Mode;
 use stretto_abi::ring::{AHEAD, BY_MONITOR, Cursor, Head, Phase, THEN_SIGNAL};
-use stretto_abi::table::{GIVES_NO_MEMORY, NONE, ResultKind, Who};
-use stretto_semantics::{apply, digest, evaluate, failed, gather};
+use stretto_abi::table::{GIVES_NO_MEMORY, ResultKind, Who};
+use stretto_semantics::{apply, closed_on_exec, digest, failed, gather};
 
 use crate::entry::{Call, Outcome};
 use crate::machine_unsafe::{Local, gate};
@@ -99,9 +99,8 @@ fn digest_of(call: &Call<'_>, record: u32) -> u64 {
 
 /// Makes a placeholder for the leader's new descriptor. False: its number is another one; then there is none.
 fn holds(call: &Call<'_>, leaders: i64) -> bool {
-    let closed_on_exec = call.row.cloexec != NONE
-        && evaluate(&call.table, call.row.cloexec, &call.args, &mut Local::default()) != 0;
-    let flags = if closed_on_exec { EFD_CLOEXEC } else { 0 };
+    let cloexec = closed_on_exec(&call.table, &call.row, &call.args, &mut Local::default());
+    let flags = if cloexec { EFD_CLOEXEC } else { 0 };
     let (secret, never) = (call.plan.secret, &call.plan.never);
     let fd = gate(SYS_EVENTFD2, &[0, flags, 0, 0, 0, secret], never);
     if fd != leaders && !failed(fd) {

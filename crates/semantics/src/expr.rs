@@ -1,6 +1,6 @@
 //! Lengths, counts and selectors.
 
-use stretto_abi::table::{Expr, NONE, Table};
+use stretto_abi::table::{CallRow, Expr, NONE, Table};
 
 use crate::NESTING;
 use crate::memory::{Before, Memory, NoBefore, integer};
@@ -63,4 +63,9 @@ impl<B: Before> Scope<'_, '_, B> {
 /// The value of an expression over arguments alone, as it is now; 0 for [`NONE`].
 pub fn evaluate<M: Memory>(table: &Table<'_>, index: u32, args: &[u64; 6], memory: &mut M) -> u64 {
     Scope { table, args, ret: 0, before: &NoBefore }.value(index, 0, memory).unwrap_or(0)
+}
+
+/// Whether the new descriptor that `call` gives is closed on exec.
+pub fn closed_on_exec<M: Memory>(table: &Table<'_>, call: &CallRow, args: &[u64; 6], memory: &mut M) -> bool {
+    evaluate(table, call.cloexec, args, memory) != 0
 }

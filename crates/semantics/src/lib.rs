@@ -22,7 +22,7 @@ pub use canon::{Canon, Identity, Region, Regions};
 pub use collect::{OutSink, collect};
 pub use compare::first_difference;
 pub use digest::digest;
-pub use expr::evaluate;
+pub use expr::{closed_on_exec, evaluate};
 pub use gather::{Part, Sink, gather};
 pub use lookup::{Lookup, lookup};
 pub use memory::{Before, Memory, NoBefore};

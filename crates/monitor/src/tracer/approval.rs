@@ -23,8 +23,8 @@ use crate::taskset::number;
 pub(super) enum Approval {
     /// Nothing: it is no such call, or not all have agreed. It is treated as one from anywhere else.
     None,
-    /// For the record of this number.
-    Given(u32),
+    /// For the record of this number; `opens`: followers hold a placeholder for what the call opens.
+    Given { record: u32, opens: bool },
     /// Not at the gate: the thread is sent back, and then brings the call here as from anywhere else. Either it was given
     /// for this record already (the kernel has restarted the call behind a stop without a signal, or somebody tries
     /// again), or another thread has got the turn by now and may change what has been looked at.
@@ -61,17 +61,13 @@ impl Tracer<'_> {
         } else if task.approved == Some(cursor.number) || self.takes_turns(tid) && !self.has_turn(tid) {
             Approval::NotHere
         } else {
-            Approval::Given(cursor.number)
+            Approval::Given { record: cursor.number, opens: row.mechanism == Mechanism::Open }
         }
     }
 
     fn is_approvable(&self, row: &CallRow) -> bool {
         let policy = self.session.config.policy.as_deref().unwrap_or(&[]);
         row.who == Who::Leader && mode(policy, row.row) == Mode::Approved
-    }
-
-    fn opens(&self, registers: &Registers) -> bool {
-        self.table.by_number(number(registers)).is_some_and(|row| row.mechanism == Mechanism::Open)
     }
 
     /// Lets the call at the gate pass, or sends its thread back.
@@ -81,8 +77,7 @@ impl Tracer<'_> {
         registers: Registers,
         approval: Approval,
     ) -> Result<(), Error> {
-        if let Approval::Given(record) = approval {
-            let opens = self.opens(&registers);
+        if let Approval::Given { record, opens } = approval {
             let task = self.task(stopped.tid())?;
             task.approved = Some(record);
             if let (true, Some(ring)) = (opens, &task.ring) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stretto_abi::table::{BLOCKS, CallRow, MAY_SIGNAL, Mechanism, NONE, ResultKind};
+use stretto_abi::table::{BLOCKS, CallRow, MAY_SIGNAL, Mechanism, ResultKind};
 use stretto_semantics::{self as semantics, Identity, failed};
 use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped};
 
@@ -167,8 +167,8 @@ impl Tracer<'_> {
         if failed(ret) {
             return result;
         }
-        if row.result == ResultKind::NewFd && row.cloexec != NONE {
-            result.cloexec = semantics::evaluate(&self.table, row.cloexec, &args, &mut memory) != 0;
+        if row.result == ResultKind::NewFd {
+            result.cloexec = semantics::closed_on_exec(&self.table, row, &args, &mut memory);
         }
         match row.mechanism {
             Mechanism::Open => result.readable = readable(tid, ret),

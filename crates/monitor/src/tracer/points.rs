@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stretto_abi::context::OUTPUTS_POINT;
 use stretto_abi::ring::{BY_MONITOR, THEN_SIGNAL};
-use stretto_abi::table::{NONE, ResultKind, Who};
+use stretto_abi::table::{ResultKind, Who};
 use stretto_patcher::TRACED;
 use stretto_semantics::{self as semantics, ApplyError, Lookup, failed};
 use stretto_tracee::{Error, Registers, Remote, Stopped, arguments, set_arguments};
@@ -111,8 +111,7 @@ impl Tracer<'_> {
         match applied {
             Ok(()) => {
                 if row.result == ResultKind::NewFd && !failed(head.result) {
-                    let cloexec = row.cloexec != NONE
-                        && semantics::evaluate(&self.table, row.cloexec, &args, &mut memory) != 0;
+                    let cloexec = semantics::closed_on_exec(&self.table, &row, &args, &mut memory);
                     self.with_calls(tid, |tracer, calls, _| tracer.placeholder(calls, head.result, cloexec))?;
                 }
                 rendezvous::go_past(&set, variant, &ring, cursor, &head);
