@@ -43,23 +43,37 @@ global_asm!(
     cancelled = const CANCELLED,
 );
 
-// copy(to rdi, from rsi, length rdx) -> bytes not copied
+/// As many bytes are copied into the ring with `rep movsb`, and out of it.
+const LONG_IN: usize = 4 << 10;
+const LONG_OUT: usize = 16 << 10;
+
+// copy(to rdi, from rsi, length rdx, long rcx) -> bytes not copied
 //
-// Copied with vectors, or word by word if it is short; what faults there begins again with `rep movsb`, which tells
-// how far it comes. That takes long to begin, and fetches the lines of the ring that another variant has read one after
-// another: 4 KiB took 200 ns more (measured). Asking for lines before they are written saves another tenth.
+// Word by word if it is short, then with vectors, from `long` bytes on with `rep movsb`. That takes long to begin, and
+// may be twenty times slower where the destination lies 1 to 63 bytes behind the source, but for multiples of 4096; where
+// neither counts it is the quickest. What faults elsewhere begins again with it, since it tells how far it comes. Figures:
+// docs/decisions/0007-the-agent.md.
 global_asm!(
     ".globl stretto_copy",
     ".globl stretto_copy_vectors",
     ".globl stretto_copy_begin",
     ".globl stretto_copy_end",
     "stretto_copy:",
+    "cmp rdx, rcx",
     "mov rcx, rdx",
-    "xor eax, eax",
+    "jb 1f",
+    "mov eax, edi",
+    "sub eax, esi",
+    "and eax, 4095",
+    "dec eax",
+    "cmp eax, 63",
+    "jae stretto_copy_begin",
+    "1: xor eax, eax",
     "stretto_copy_vectors:",
     "lea r8, [rdx - 64]",
     "cmp rdx, 64",
     "jbe 4f",
+    // Asking for lines before they are written saves a tenth.
     "2: lea r9, [rax + 1024]",
     "cmp r9, r8",
     "cmova r9, r8",
@@ -122,10 +136,34 @@ global_asm!(
     ".globl stretto_compare_end",
     "stretto_compare:",
     "xor eax, eax",
-    "2: lea rcx, [rax + 32]",
+    "lea r8, [rdx - 64]",
+    "cmp rdx, 64",
+    "jb 5f",
+    "stretto_compare_wide:",
+    "2: movdqu xmm0, [rdi + rax]",
+    "movdqu xmm1, [rdi + rax + 16]",
+    "movdqu xmm2, [rdi + rax + 32]",
+    "movdqu xmm3, [rdi + rax + 48]",
+    "movdqu xmm4, [rsi + rax]",
+    "movdqu xmm5, [rsi + rax + 16]",
+    "movdqu xmm6, [rsi + rax + 32]",
+    "movdqu xmm7, [rsi + rax + 48]",
+    "pcmpeqb xmm0, xmm4",
+    "pcmpeqb xmm1, xmm5",
+    "pcmpeqb xmm2, xmm6",
+    "pcmpeqb xmm3, xmm7",
+    "pand xmm0, xmm1",
+    "pand xmm2, xmm3",
+    "pand xmm0, xmm2",
+    "pmovmskb ecx, xmm0",
+    "cmp ecx, 0xffff",
+    "jne 3f",
+    "add rax, 64",
+    "cmp rax, r8",
+    "jbe 2b",
+    "5: lea rcx, [rax + 32]",
     "cmp rcx, rdx",
     "ja stretto_compare_tail",
-    "stretto_compare_wide:",
     "movdqu xmm0, [rdi + rax]",
     "movdqu xmm1, [rdi + rax + 16]",
     "movdqu xmm2, [rsi + rax]",
@@ -137,7 +175,6 @@ global_asm!(
     "cmp ecx, 0xffff",
     "jne 3f",
     "add rax, 32",
-    "jmp 2b",
     "stretto_compare_tail:",
     "cmp rax, rdx",
     "jae stretto_compare_end",
@@ -154,7 +191,7 @@ global_asm!(
 
 unsafe extern "C" {
     fn stretto_gate(nr: u64, arguments: *const u64, attention: *const AtomicU32) -> i64;
-    fn stretto_copy(to: u64, from: u64, length: usize) -> usize;
+    fn stretto_copy(to: u64, from: u64, length: usize, long: usize) -> usize;
     fn stretto_compare(program: u64, record: *const u8, length: usize) -> i64;
 }
 
@@ -184,7 +221,7 @@ impl Local {
 impl Memory for Local {
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> usize {
         // SAFETY: writes to `buffer` only; a fault on the other side ends the copy.
-        let missing = unsafe { stretto_copy(buffer.as_mut_ptr() as u64, address, buffer.len()) };
+        let missing = unsafe { stretto_copy(buffer.as_mut_ptr() as u64, address, buffer.len(), LONG_IN) };
         self.copied(buffer.len(), missing)
     }
 
@@ -198,7 +235,7 @@ impl Memory for Local {
 
     fn write(&mut self, address: u64, data: &[u8]) -> usize {
         // SAFETY: the program asked the kernel to write there; a fault ends the copy.
-        let missing = unsafe { stretto_copy(address, data.as_ptr() as u64, data.len()) };
+        let missing = unsafe { stretto_copy(address, data.as_ptr() as u64, data.len(), LONG_OUT) };
         self.copied(data.len(), missing)
     }
 }

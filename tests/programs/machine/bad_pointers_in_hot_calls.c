@@ -7,7 +7,29 @@
 
 #include "hot.h"
 
-enum { PAGE = 4096 };
+enum { PAGE = 4096, LARGE = 10 * PAGE };
+
+/* As above, in transfers that are long enough to be copied and compared in another way. */
+static void large(int zero) {
+    int wrong = 0, file = (int)must(open("data", O_CREAT | O_RDWR | O_TRUNC, 0600), "open");
+    char *pages = mmap(NULL, 2 * LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *end = pages + LARGE;
+    munmap(end, LARGE);
+    for (int i = 0; i < 50; i++) {
+        int odd = 7 * i, part = LARGE - odd;
+        memset(pages, 'a' + i % 26, LARGE);
+        wrong += hot6(SYS_pwrite64, file, (long)pages + odd, LARGE, 0, 0, 0) != part;
+        wrong += hot6(SYS_pwrite64, file, (long)end, LARGE, 0, 0, 0) != -EFAULT;
+        memset(pages, 0, LARGE);
+        wrong += hot6(SYS_pread64, file, (long)pages + odd, part, 0, 0, 0) != part;
+        wrong += pages[odd] != 'a' + i % 26 || memcmp(pages + odd, pages + odd + 1, (size_t)part - 1) != 0;
+        memset(pages, 'A', LARGE);
+        wrong += hot(SYS_read, zero, (long)pages + odd, LARGE) != part;
+        wrong += end[-1] != 0 || pages[odd] != 0 || (odd > 0 && pages[odd - 1] != 'A');
+    }
+    check(wrong == 0, "every part of a large transfer");
+    close(file);
+    unlink("data");
+}
 
 int main(void) {
     volatile uintptr_t nowhere = 64;
@@ -51,6 +73,7 @@ int main(void) {
             ;
     }
     check(wrong == 0, "every error and every part result");
+    large(zero);
     mprotect(constant, PAGE, PROT_NONE);
     wrong = hot(SYS_write, ends[1], (long)constant, 1) != -EFAULT;
     mprotect(constant, PAGE, PROT_READ | PROT_WRITE);
