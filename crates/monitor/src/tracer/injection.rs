@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 use serde_json::json;
+use stretto_abi::ring::BULK;
 use stretto_tracee::{Error, Registers, Remote, Resume, Stopped};
 
 use super::Tracer;
@@ -23,6 +24,7 @@ use crate::taskset::number;
 /// Opcodes, and the flags that pushf does not push (RF and VM; Intel SDM, volume 2, PUSHF) or that a step sets (TF).
 const PUSHF: u8 = 0x9c;
 const POPF: u8 = 0x9d;
+const REP_MOVSB: [u8; 2] = [0xf3, 0xa4];
 const HIDDEN: u64 = 1 << 16 | 1 << 17 | 1 << 8;
 
 /// How often a thread may fail to come to an instruction before that is given up: what a waiting thread does differs from
@@ -281,7 +283,7 @@ impl Tracer<'_> {
                     return Ok(Resume::Continue);
                 }
             }
-            match flags_moved(stopped.tid(), &registers) {
+            match carried_out(stopped.tid(), &registers) {
                 Some(registers) => stopped.set_registers(&registers)?,
                 None => return Ok(Resume::Step),
             }
@@ -341,25 +343,33 @@ impl Tracer<'_> {
     }
 }
 
-/// Carries out an instruction that pushes or pops the flags: stepped, it would show the flag that makes the processor
-/// step, and the kernel loses track of whose that is (arch/x86/kernel/step.c, is_setting_trap_flag). The registers
-/// behind it; `None`: it is another instruction.
-fn flags_moved(tid: i32, registers: &Registers) -> Option<Registers> {
+/// Carries out an instruction that can't be stepped well. The registers behind it; `None`: it is another one.
+///
+/// One that pushes or pops the flags would show the flag that makes the processor step, and the kernel loses track of
+/// whose that is (arch/x86/kernel/step.c, is_setting_trap_flag). One that copies is stepped once for each byte; what it
+/// can't copy to its end it has to do itself, which changes nothing of what has been copied.
+fn carried_out(tid: i32, registers: &Registers) -> Option<Registers> {
     let memory = Remote::new(tid);
-    let mut opcode = [0];
-    if memory.read(registers.rip, &mut opcode) != 1 {
+    let mut opcode = [0; 2];
+    if memory.read(registers.rip, &mut opcode) == 0 {
         return None;
     }
-    let rip = registers.rip + 1;
+    let Registers { rip, rsp, rsi, rdi, rcx, .. } = *registers;
     match opcode {
-        [PUSHF] => {
-            let rsp = registers.rsp - 8;
+        [PUSHF, _] => {
+            let rsp = rsp - 8;
             let pushed = memory.write(rsp, &(registers.eflags & !HIDDEN).to_le_bytes()) == 8;
-            pushed.then_some(Registers { rip, rsp, ..*registers })
+            pushed.then_some(Registers { rip: rip + 1, rsp, ..*registers })
         }
-        [POPF] => {
-            let eflags = memory.word(registers.rsp)? & !HIDDEN;
-            Some(Registers { rip, rsp: registers.rsp + 8, eflags, ..*registers })
+        [POPF, _] => {
+            let eflags = memory.word(rsp)? & !HIDDEN;
+            Some(Registers { rip: rip + 1, rsp: rsp + 8, eflags, ..*registers })
+        }
+        REP_MOVSB => {
+            let mut bytes = vec![0; usize::try_from(rcx).ok().filter(|&length| length <= BULK)?];
+            let copied =
+                memory.read(rsi, &mut bytes) == bytes.len() && memory.write(rdi, &bytes) == bytes.len();
+            copied.then_some(Registers { rip: rip + 2, rsi: rsi + rcx, rdi: rdi + rcx, rcx: 0, ..*registers })
         }
         _ => None,
     }
