@@ -21,6 +21,12 @@ def bare_tracer(kind: str, variants: int, iterations: int) -> float:
     kind, and when processes can't be started or traced.
     """
 
+def line_round_trip(iterations: int) -> float | None:
+    """Nanoseconds a cache line takes from the first CPU to the second and back; None if there is only one.
+
+    Raises OSError when processes can't be started.
+    """
+
 def bare_ring(kind: str, mode: str, variants: int, iterations: int) -> float:
     """Nanoseconds a call takes over a ring without a monitor, in the mode `lockstep` or `ahead`.
 

@@ -32,6 +32,9 @@ def test_calls(variants: int, iterations: int) -> None:
     document = json.loads(done.stdout)
     assert (document["benchmark"], document["variants"], document["rounds"]) == ("calls", variants, 3)
     assert document["limits"] == calls.LIMITS
+    line = document["line"]
+    assert (line is None) == (document["machine"]["cpus"] == 1)
+    assert line is None or 5 < line["lowest"] <= line["median"] <= line["highest"]
     rows = [(cost["kind"], cost["mode"]) for cost in document["calls"]]
     assert rows == [(kind, mode) for kind in calls.KINDS for mode in ("lockstep", "ahead")]
     for cost in document["calls"]:

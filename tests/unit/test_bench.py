@@ -35,6 +35,7 @@ def document() -> Calls:
         "rounds": 1,
         "limits": LIMITS,
         "within_limit": True,
+        "line": {"lowest": 48.1, "median": 50.2, "highest": 389.0},
         "calls": costs,
     }
 
@@ -72,12 +73,13 @@ def test_limits(kind: str, times: Times, beyond: list[str]) -> None:
 
 
 def test_tables_fit_a_terminal() -> None:
-    *tables, processor, verdict = printed(document()).splitlines()
+    *tables, processor, line, verdict = printed(document()).splitlines()
     assert max(map(len, tables)) <= 80
     assert sum("lockstep" in line for line in tables) == sum("ahead" in line for line in tables) == 10
     assert any("8,000" in line and "700" in line for line in tables)
     assert any("1.40x" in line and "14.3x" in line for line in tables)
     assert processor == "<A & B>, 2 CPUs, Linux 6.1"
+    assert line == "a cache line takes 50 ns to the other CPU and back (48 to 389)"
     assert verdict.startswith(
         "within the limit: tier 1 at most 1.6 times the bare tracer; tier 2 at most 1.5 "
     )

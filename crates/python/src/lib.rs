@@ -88,6 +88,12 @@ fn bare_ring(py: Python<'_>, kind: &str, mode: &str, variants: usize, iterations
     Ok(py.detach(|| stretto_monitor::yardstick::ring::ring(kind, mode, variants, iterations))?)
 }
 
+/// Nanoseconds a cache line takes to another CPU and back; see `_core.pyi`.
+#[pyfunction]
+fn line_round_trip(py: Python<'_>, iterations: u64) -> PyResult<Option<f64>> {
+    Ok(py.detach(|| stretto_monitor::yardstick::line::line(iterations))?)
+}
+
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run, module)?)?;
@@ -95,5 +101,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(policy, module)?)?;
     module.add_function(wrap_pyfunction!(bare_tracer, module)?)?;
     module.add_function(wrap_pyfunction!(bare_ring, module)?)?;
+    module.add_function(wrap_pyfunction!(line_round_trip, module)?)?;
     Ok(())
 }

@@ -10,7 +10,7 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple, TypedDict, TypeVar
 
 from ..errors import StrettoError
 from .compiler import build
@@ -19,6 +19,7 @@ from .rounds import ratio
 
 SOURCE = Path(__file__).with_name("guest.c")
 KIB = 1024
+Measured = TypeVar("Measured")
 
 
 class Kind(NamedTuple):
@@ -97,6 +98,18 @@ class Cost(TypedDict):
     """The ratios that are beyond their limit."""
 
 
+class Line(TypedDict):
+    """Nanoseconds a cache line takes to the other CPU and back, which all that variants tell each other does.
+
+    On a virtual machine it can change within minutes, when the host moves a CPU: it is measured before each
+    row of each round.
+    """
+
+    lowest: float
+    median: float
+    highest: float
+
+
 class Calls(TypedDict):
     """The document of `stretto bench calls --json`."""
 
@@ -107,17 +120,23 @@ class Calls(TypedDict):
     rounds: int
     limits: Limits
     within_limit: bool
+    line: Line | None
+    """None: there is only one CPU."""
     calls: list[Cost]
 
 
 def measure(variants: int, iterations: int, rounds: int, progress: Callable[[str], None]) -> Calls:
     """Measures everything in every round, so that what disturbs the machine disturbs all of it."""
+    from .._core import line_round_trip
+
     times: dict[tuple[str, Mode], list[Times]] = {(kind, mode): [] for kind in KINDS for mode in MODES}
+    trips: list[float | None] = []
     with tempfile.TemporaryDirectory(prefix="stretto-bench-") as folder:
         guest = build(SOURCE, folder)
         for number in range(rounds):
             for kind in KINDS:
                 progress(f"round {number + 1} of {rounds}: {KINDS[kind].label}")
+                trips.append(_bare(line_round_trip, iterations))
                 for mode, measured in _round(guest, kind, variants, iterations).items():
                     times[kind, mode].append(measured)
     costs = [_cost(kind, mode, measured) for (kind, mode), measured in times.items()]
@@ -129,8 +148,15 @@ def measure(variants: int, iterations: int, rounds: int, progress: Callable[[str
         "rounds": rounds,
         "limits": LIMITS,
         "within_limit": not any(cost["beyond"] for cost in costs),
+        "line": _line([trip for trip in trips if trip is not None]),
         "calls": costs,
     }
+
+
+def _line(trips: list[float]) -> Line | None:
+    if not trips:
+        return None
+    return {"lowest": min(trips), "median": statistics.median(trips), "highest": max(trips)}
 
 
 def _round(guest: str, name: str, variants: int, iterations: int) -> dict[Mode, Times]:
@@ -154,7 +180,7 @@ def _round(guest: str, name: str, variants: int, iterations: int) -> dict[Mode, 
     return times
 
 
-def _bare(yardstick: Callable[..., float], *arguments: str | int) -> float:
+def _bare(yardstick: Callable[..., Measured], *arguments: str | int) -> Measured:
     try:
         return yardstick(*arguments)
     except OSError as error:

@@ -56,6 +56,9 @@ def show(document: Calls | Startup | Work, console: Console) -> None:
         table, limits = work(document), _work_limits(document)
     console.print(table)
     console.print(where(document["machine"]), markup=False)
+    if document["benchmark"] == "calls" and (trip := document["line"]):
+        text = f"a cache line takes {trip['median']:.0f} ns to the other CPU and back"
+        console.print(f"{text} ({trip['lowest']:.0f} to {trip['highest']:.0f})", markup=False, soft_wrap=True)
     if document["benchmark"] == "work" and document["left_out"]:
         console.print(f"left out: {lacking(document['left_out'])}", markup=False, soft_wrap=True)
     verdict = "within" if document["within_limit"] else "BEYOND"

@@ -5,6 +5,7 @@
 //! ring, with no monitor. No descriptions, no policies, no signals, no processes: what Stretto costs above them is
 //! its own doing.
 
+pub mod line;
 pub mod ring;
 pub mod tracer;
 
