@@ -77,6 +77,7 @@ impl Tracer<'_> {
             }
             self.inject(stopped, info)?;
         } else if let Some(stopped) = waiting {
+            let stopped = self.make_due(stopped)?;
             self.inject(stopped, info)?;
         } else {
             let stopped = self.where_the_leader_is(tid, info.signal())?;

@@ -48,19 +48,11 @@ impl Tracer<'_> {
                 self.tell_regions(tid)?;
                 return self.complete(tid, own, signal);
             }
-            Mechanism::Open => {
-                self.with_calls(tid, |tracer, calls, call| tracer.follow_open(calls, call, result))?
+            Mechanism::Open | Mechanism::RecvFds => {
+                self.take_descriptors_over(tid, result, signal.as_ref())?;
             }
-            Mechanism::RecvFds => self.with_calls(tid, |tracer, calls, _| {
-                result
-                    .received
-                    .iter()
-                    .try_for_each(|&fd| tracer.placeholder(calls, fd.into(), result.cloexec))
-            })?,
             _ if row.result == ResultKind::NewFd => {
-                self.with_calls(tid, |tracer, calls, _| {
-                    tracer.placeholder(calls, result.ret, result.cloexec)
-                })?;
+                self.take_descriptors_over(tid, result, signal.as_ref())?;
             }
             _ => {}
         }

@@ -10,6 +10,7 @@ mod birth;
 mod call;
 mod death;
 mod delivery;
+mod descriptors;
 mod dump;
 mod exec;
 mod fault;

@@ -100,6 +100,8 @@ pub struct Task {
     pub given: Option<Arc<LeaderResult>>,
     /// Follower: what opening the leader's file has given, while the leader is still at it. It stands behind its call.
     pub opened: Option<i64>,
+    /// Follower: what the leader's call has given, whose descriptors are still to be made.
+    pub due: Option<Arc<LeaderResult>>,
     pub birth: Birth,
     /// What was patched or restored while it forked: the child may have either, or some of it.
     pub touched: Vec<Rc<Patch>>,
@@ -147,6 +149,7 @@ impl Task {
             behind: None,
             given: None,
             opened: None,
+            due: None,
             birth: Birth::default(),
             touched: Vec::new(),
             exec: Exec::default(),

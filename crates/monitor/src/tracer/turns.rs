@@ -36,9 +36,9 @@ struct Holder {
 
 /// A stopped thread that waits for its turn.
 #[derive(Debug)]
-struct Ready {
+pub struct Ready {
     set: u32,
-    stopped: Stopped,
+    pub stopped: Stopped,
     signal: i32,
     since: Moment,
 }
@@ -293,15 +293,27 @@ impl Tracer<'_> {
                 turns.holders.push(Holder::new(tid));
             }
             self.attend(tid);
-            match self.resume(ready.stopped, Resume::Continue, ready.signal) {
+            let stopped = self.make_due(ready.stopped);
+            match stopped.and_then(|stopped| self.resume(stopped, Resume::Continue, ready.signal)) {
                 // Killed meanwhile: its end is still to be reported.
                 Err(Error::Gone) => {
                     if let Some(turns) = self.turns.get_mut(&process) {
                         turns.give_up(tid);
                     }
                 }
-                outcome => outcome?,
+                outcome => self.settle(tid, outcome),
             }
+        }
+    }
+
+    /// Takes out all who wait for their turn; who is not put back has ended.
+    pub(super) fn take_ready(&mut self, process: u32) -> VecDeque<Ready> {
+        self.turns.get_mut(&process).map(|turns| std::mem::take(&mut turns.ready)).unwrap_or_default()
+    }
+
+    pub(super) fn put_back(&mut self, process: u32, ready: Ready) {
+        if let Some(turns) = self.turns.get_mut(&process) {
+            turns.ready.push_back(ready);
         }
     }
 
