@@ -207,7 +207,9 @@ def test_reasons(name: str, reason: str) -> None:
         ("open", True),
         ("accept4", True),
         ("write", True),
-        ("dup", False),  # every variant makes it
+        ("dup", True),
+        ("dup3", False),
+        ("pipe2", False),  # every variant makes it
         ("recvmsg", False),  # may bring descriptors
         ("ioctl", False),
         ("mmap", False),

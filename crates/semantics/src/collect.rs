@@ -3,7 +3,7 @@
 //! An item is a `u32` length and that many bytes. Lengths and counts are taken from the leader here and from the
 //! stream in the follower, never from the follower's memory.
 
-use stretto_abi::table::{CallRow, DIR_OUT, Kind, NODE_ON_ERROR, NONE, Node, Table};
+use stretto_abi::table::{CallRow, DIR_OUT, Kind, NODE_MADE_FD, NODE_ON_ERROR, NONE, Node, Table};
 
 use crate::canon::Canon;
 use crate::expr::Scope;
@@ -135,7 +135,12 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
                 }
             }
             _ if !out => {}
-            Kind::Int => self.item(address, u64::from(node.width)),
+            Kind::Int => {
+                self.item(address, u64::from(node.width));
+                if node.flags & NODE_MADE_FD != 0 {
+                    self.descriptor(address);
+                }
+            }
             Kind::Address | Kind::Opaque => {
                 let value = integer(self.memory, address, 8);
                 self.number(self.canon.to_leader(value));
@@ -183,6 +188,12 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
         }
     }
 
+    fn descriptor(&mut self, address: u64) {
+        let fd = integer(self.memory, address, 4);
+        #[allow(clippy::cast_possible_truncation)] // four bytes were read
+        self.sink.descriptor(fd as i32);
+    }
+
     fn control(&mut self, node: &Node, address: u64, base: u64) {
         const SOL_SOCKET: u64 = 1;
         const SCM_RIGHTS: u64 = 1;
@@ -202,9 +213,7 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
             let kind = integer(self.memory, header.wrapping_add(12), 4);
             if level == SOL_SOCKET && kind == SCM_RIGHTS {
                 for index in 0..(length - 16) / 4 {
-                    let fd = integer(self.memory, header.wrapping_add(16 + 4 * index), 4);
-                    #[allow(clippy::cast_possible_truncation)] // four bytes were read
-                    self.sink.descriptor(fd as i32);
+                    self.descriptor(header.wrapping_add(16 + 4 * index));
                 }
             }
             at = at.saturating_add(length.saturating_add(7) & !7);

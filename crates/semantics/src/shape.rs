@@ -1,4 +1,4 @@
-use stretto_abi::table::{Kind, Table};
+use stretto_abi::table::{Kind, NODE_MADE_FD, Table};
 
 use crate::{DEPTH, MAX_VECTORS};
 
@@ -8,7 +8,8 @@ pub(crate) fn flat(table: &Table<'_>, index: u32, depth: u8) -> bool {
         return false;
     };
     match node.kind {
-        Kind::Int | Kind::Ignore => true,
+        Kind::Int => node.flags & NODE_MADE_FD == 0,
+        Kind::Ignore => true,
         Kind::Struct => (node.a..node.a.saturating_add(node.b)).all(|index| {
             table.field(index).is_some_and(|field| field.dir == 0 && flat(table, field.node, depth + 1))
         }),

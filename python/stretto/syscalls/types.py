@@ -33,6 +33,8 @@ class Integer(Type):
 
     width: int
     display: str = ""
+    made: bool = False
+    """The number of a descriptor that the call has made, in memory that it writes."""
 
     @property
     def size(self) -> int:  # type: ignore[override]
@@ -40,7 +42,7 @@ class Integer(Type):
         return self.width
 
     def build(self, builder: Builder, scope: Scope) -> int:
-        return builder.node(0, width=self.width, display=self.display)
+        return builder.node(0, width=self.width, flags=2 if self.made else 0, display=self.display)
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,7 @@ Control = _Sized(ControlType)
 
 Int = Integer(4)
 Fd = Integer(4, "fd")
+MadeFd = Integer(4, "fd", made=True)
 Pid = Integer(4, "pid")
 Signal = Integer(4, "signal")
 Mode = Integer(4, "mode")

@@ -1,4 +1,4 @@
-/* Threads that open, read and close files. Whose descriptor gets which number depends on who closes one first: a variant
+/* Threads that open, read, copy and close files and pipes. Whose descriptor gets which number depends on who closes one first: a variant
  * that lets one thread open before another has closed has other numbers than the rest, or closes what has just been
  * opened. Threads of low priority come late to the call that they have begun, when others have long got the turn. */
 #include "check.h"
@@ -24,12 +24,24 @@ static void *use_files(void *argument) {
     return wrong ? argument : NULL;
 }
 
+/* Calls that every variant makes: their numbers agree only if all that was opened before is there. */
+static void *copy_and_connect(void *argument) {
+    long wrong = 0;
+    int ends[2];
+    for (int i = 0; i < ROUNDS / 3; i++) {
+        int copy = dup(0);
+        wrong += copy < 3 || close(copy) != 0;
+        wrong += pipe(ends) != 0 || write(ends[1], "x", 1) != 1 || close(ends[0]) != 0 || close(ends[1]) != 0;
+    }
+    return wrong ? argument : NULL;
+}
+
 int main(void) {
     pthread_t threads[THREADS];
     int numbers[THREADS], good = 0;
     for (int i = 0; i < THREADS; i++) {
         numbers[i] = i;
-        pthread_create(&threads[i], NULL, use_files, &numbers[i]);
+        pthread_create(&threads[i], NULL, i == 0 ? copy_and_connect : use_files, &numbers[i]);
     }
     for (int i = 0; i < THREADS; i++) {
         void *result;

@@ -36,7 +36,7 @@ pub enum Mechanism {
     SigSuspend = 10,
     /// open family: where all stop, followers open regular files and directories read-only themselves.
     Open = 11,
-    /// recvmsg, recvmmsg: may create descriptors listed in control data.
+    /// recvmsg, pipe: may create descriptors, whose numbers stand in out-data.
     RecvFds = 12,
     /// restart_syscall.
     Restart = 13,

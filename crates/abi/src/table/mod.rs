@@ -23,7 +23,7 @@ pub use call::{
     BLOCKS, CallRow, GIVES_NO_MEMORY, MAY_SIGNAL, Mechanism, PARTIAL, ResultKind, STARTS_TASK,
     TAKES_NO_MEMORY, Who,
 };
-pub use types::{DIR_IN, DIR_OUT, Expr, Field, Kind, NODE_ON_ERROR, Node};
+pub use types::{DIR_IN, DIR_OUT, Expr, Field, Kind, NODE_MADE_FD, NODE_ON_ERROR, Node};
 
 /// First eight bytes of a table.
 pub const MAGIC: [u8; 8] = *b"STRETTO\0";

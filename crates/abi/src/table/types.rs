@@ -6,6 +6,8 @@ pub const DIR_OUT: u8 = 2;
 
 /// Out-data is also valid when the call failed (nanosleep's remainder).
 pub const NODE_ON_ERROR: u8 = 1;
+/// The integer in out-data is the number of a descriptor that the call has made.
+pub const NODE_MADE_FD: u8 = 2;
 
 /// What a node says about a register or about memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -59,7 +59,9 @@ impl Tracer<'_> {
         let variant = self.variant;
         // The leader has taken the signal behind what it has recorded.
         self.catch_up(tid)?;
-        if self.is_too_early(tid) {
+        // It has a turn before it, in which it gets what the leader's had there.
+        let has_due = had_turn && self.task(tid)?.due.is_some();
+        if has_due || self.is_too_early(tid) {
             let set = self.task(tid)?.set.id;
             self.postpone(set, Decision::SignalAnywhere(Box::new(*info), had_turn));
             return Ok(());

@@ -221,15 +221,13 @@ impl Tracer<'_> {
     /// Carries the call out here, as every variant does.
     pub(super) fn execute_each(&mut self, tid: i32) -> Result<(), Error> {
         let variant = self.variant;
+        let process = self.task(tid)?.set.process;
+        self.make_all_due(process);
         let task = self.task(tid)?;
         let mechanism = task.call().and_then(CallArrival::row).map(|row| row.mechanism);
         task.state = State::ExecutingEach;
-        let process = task.set.process;
         let changes_identity =
             task.call().and_then(CallArrival::row).is_some_and(|row| row.category == IDENTITY);
-        if matches!(mechanism, Some(Mechanism::Fork | Mechanism::Exec)) {
-            self.make_all_due(process);
-        }
         match mechanism {
             _ if variant != 0 && changes_identity => self.make_all_real(tid)?,
             Some(Mechanism::Exec) if variant != 0 => self.prepare_exec(tid)?,

@@ -14,14 +14,18 @@ use crate::result::LeaderResult;
 use crate::taskset::CallArrival;
 
 impl Tracer<'_> {
-    /// Follower: the leader's call has made descriptors. Before a signal they are made at once: behind it the thread is
-    /// no more where it could make them.
+    /// Follower: the leader's call may have made descriptors. Before a signal they are made at once: behind it the thread
+    /// is no more where it could make them.
     pub(super) fn take_descriptors_over(
         &mut self,
         tid: i32,
         result: &Arc<LeaderResult>,
         signal: Option<&SignalInfo>,
     ) -> Result<(), Error> {
+        let none = result.received.is_empty();
+        if none && result.call.is_some_and(|row| row.mechanism == Mechanism::RecvFds) {
+            return Ok(());
+        }
         if signal.is_none() && self.takes_turns(tid) {
             self.task(tid)?.due = Some(Arc::clone(result));
             return Ok(());
@@ -43,8 +47,12 @@ impl Tracer<'_> {
         Ok(stopped)
     }
 
-    /// The same for all threads of a process: it forks, or becomes another program.
+    /// The same for all threads of a process, one of which has the turn and makes a call as every variant does. The
+    /// leader's had these descriptors before: they take numbers, and a child gets them.
     pub(super) fn make_all_due(&mut self, process: u32) {
+        if self.leads() {
+            return;
+        }
         for mut ready in self.take_ready(process) {
             let tid = ready.stopped.tid();
             match self.make_due(ready.stopped) {

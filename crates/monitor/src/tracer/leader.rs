@@ -167,15 +167,12 @@ impl Tracer<'_> {
         if failed(ret) {
             return result;
         }
-        if row.result == ResultKind::NewFd {
+        if row.result == ResultKind::NewFd || !result.received.is_empty() {
             result.cloexec = semantics::closed_on_exec(&self.table, row, &args, &mut memory);
         }
         match row.mechanism {
             Mechanism::Open => result.readable = readable(tid, ret),
             Mechanism::Mmap => result.elf = maps_elf(tid, &args),
-            Mechanism::RecvFds => {
-                result.cloexec = args.iter().any(|&arg| arg & 0x4000_0000 != 0 && arg < 1 << 32)
-            }
             Mechanism::Wait => {
                 let child = if call.nr() == libc::SYS_wait4 as u64 {
                     i32::try_from(ret).unwrap_or(0)

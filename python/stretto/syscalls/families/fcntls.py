@@ -1,6 +1,6 @@
 """fcntl, command by command."""
 
-from stretto.syscalls.language import EACH, EINVAL, LEADER, family, parent, sub
+from stretto.syscalls.language import EACH, EINVAL, LEADER, NewFd, family, parent, sub
 from stretto.syscalls.types import Bytes, Fd, Flags, In, InOut, Int, Long, Out, U64, struct, U16
 
 family("descriptor")
@@ -12,7 +12,11 @@ Flock = struct("flock", 32, type=(0, U16), whence=(2, U16), start=(8, U64), leng
 def fcntl(fd: Fd, command: Int, argument: Long): ...
 
 
-@sub(fcntl, {"F_DUPFD": 0, "F_DUPFD_CLOEXEC": 1030, "F_SETFD": 2}, EACH)
+@sub(fcntl, {"F_DUPFD": 0}, LEADER)
+def _(fd: Fd, command: Int, argument: Int) -> NewFd: ...
+@sub(fcntl, {"F_DUPFD_CLOEXEC": 1030}, LEADER, cloexec="1")
+def _(fd: Fd, command: Int, argument: Int) -> NewFd: ...
+@sub(fcntl, {"F_SETFD": 2}, EACH)
 def _(fd: Fd, command: Int, argument: Int): ...
 @sub(fcntl, {"F_GETFD": 1}, EACH)
 def _(fd: Fd, command: Int): ...

@@ -2,7 +2,7 @@
 
 from stretto.syscalls.language import NewFd, each, family, leader
 from stretto.syscalls.types import (
-    Anything, Array, Bytes, Control, Fd, Flags, In, InOut, Int, Named, Out, Size, String, U16, U32, U64, Union, Vectors,
+    Anything, Array, Bytes, Control, Fd, Flags, In, InOut, Int, MadeFd, Named, Out, Size, String, U16, U32, U64, Union, Vectors,
     struct,
 )
 
@@ -41,8 +41,8 @@ ReceiveMany = struct(
 
 @leader(cloexec="kind & 0x80000")
 def socket(domain: Int, kind: Flags, protocol: Int) -> NewFd: ...
-@each(partial="the two numbers are each variant's own; they agree because descriptors do")
-def socketpair(domain: Int, kind: Flags, protocol: Int, fds: Anything): ...
+@leader(mechanism="recvfds", cloexec="kind & 0x80000")
+def socketpair(domain: Int, kind: Flags, protocol: Int, fds: Out[Array(MadeFd, "2")]): ...
 @leader()
 def bind(fd: Fd, address: In[Sockaddr], addrlen: U32): ...
 @leader(blocks=True)
@@ -65,11 +65,11 @@ def sendto(fd: Fd, buf: In[Bytes["count"]], count: Size, flags: Flags, address: 
 def recvfrom(fd: Fd, buf: Out[Bytes["min(ret, count)"]], count: Size, flags: Flags, address: Peer, addrlen: Length): ...
 @leader(effect="transfer", blocks=True)
 def sendmsg(fd: Fd, message: In[SendHeader], flags: Flags): ...
-@leader(effect="transfer", blocks=True, mechanism="recvfds")
+@leader(effect="transfer", blocks=True, mechanism="recvfds", cloexec="flags & 0x40000000")
 def recvmsg(fd: Fd, message: InOut[ReceiveHeader], flags: Flags): ...
 @leader(effect="transfer", blocks=True)
 def sendmmsg(fd: Fd, messages: InOut[Array(SendMany, "min(count, 1024)")], count: U32, flags: Flags): ...
-@leader(effect="transfer", blocks=True, mechanism="recvfds")
+@leader(effect="transfer", blocks=True, mechanism="recvfds", cloexec="flags & 0x40000000")
 def recvmmsg(
     fd: Fd, messages: InOut[Array(ReceiveMany, "count")], count: U32, flags: Flags, timeout: InOut[Bytes[16]]
 ): ...
