@@ -208,8 +208,8 @@ def test_reasons(name: str, reason: str) -> None:
         ("accept4", True),
         ("write", True),
         ("dup", True),
-        ("dup3", False),
-        ("pipe2", False),  # every variant makes it
+        ("dup3", False),  # every variant makes it
+        ("pipe2", False),  # makes two
         ("recvmsg", False),  # may bring descriptors
         ("ioctl", False),
         ("mmap", False),
