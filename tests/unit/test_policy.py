@@ -207,7 +207,7 @@ def test_reasons(name: str, reason: str) -> None:
         ("open", True),
         ("accept4", True),
         ("write", True),
-        ("dup", True),
+        ("dup", False),  # followers duplicate what they hold
         ("dup3", False),  # every variant makes it
         ("pipe2", False),  # makes two
         ("recvmsg", False),  # may bring descriptors

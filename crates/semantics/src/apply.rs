@@ -85,7 +85,8 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
     }
 
     fn put(&mut self, address: u64, bytes: &[u8]) -> Result<(), ApplyError> {
-        if bytes.is_empty() || self.memory.write(address, bytes) == bytes.len() {
+        // Where the kernel has failed to write, that is what the call has failed of.
+        if bytes.is_empty() || self.memory.write(address, bytes) == bytes.len() || self.failed {
             return Ok(());
         }
         Err(ApplyError::Fault(address))

@@ -17,7 +17,7 @@ pub trait OutSink {
     fn bytes(&mut self, bytes: &[u8]);
     /// `length` bytes of the stream, which stand at `address`; zeros where they can't be read.
     fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize);
-    /// A descriptor that came with control data.
+    /// The number of a descriptor that the call has made.
     fn descriptor(&mut self, fd: i32);
 }
 

@@ -26,7 +26,7 @@ CONTROL, QUERY, TRANSFER = EFFECTS = "control", "query", "transfer"
 
 MECHANISMS = (
     "plain mmap munmap mremap brk fork exec exit wait sigreturn sigsuspend open recvfds restart swallow"
-    " cpus-shown cpus-chosen set-dumpable get-dumpable set-gs filters by-descriptor"
+    " cpus-shown cpus-chosen set-dumpable get-dumpable set-gs filters by-descriptor duplicate"
 ).split()
 
 EPERM, EINVAL, ENOTTY, ENOSYS, ENOPROTOOPT = 1, 22, 25, 38, 92

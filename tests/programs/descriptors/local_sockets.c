@@ -99,6 +99,12 @@ static void internet(void) {
           "a datagram to oneself, cut");
     check(socket(AF_INET6, SOCK_STREAM, 0) >= 0 || errno == EAFNOSUPPORT, "IPv6");
     check_error(socket(AF_INET, 99, 0), EINVAL, "no such kind");
+    int pair[2] = {-1, -1};
+    check_error(socketpair(AF_INET, SOCK_STREAM, 0, pair), EOPNOTSUPP, "no such pair");
+    check_error(close(pair[0]), EBADF, "of which there is nothing left");
+    printf("ok   but numbers: %d %d\n", pair[0], pair[1]);
+    volatile uintptr_t nowhere = 64;
+    check_error(socketpair(AF_UNIX, SOCK_STREAM, 0, (int *)nowhere), EFAULT, "a pair nowhere");
 }
 
 int main(void) {

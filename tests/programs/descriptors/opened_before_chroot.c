@@ -52,6 +52,9 @@ static void confined(int privileged) {
     check(fchdir(folder) == 0, "a directory from before");
     for (int i = 0; i < 3; i++)
         check(shows(get("file")), "a file from there");
+    int copies[] = {dup(get(".")), fcntl(get("file"), F_DUPFD_CLOEXEC, 40)};
+    check(fchdir(copies[0]) == 0, "a directory by another number");
+    check(shows(copies[1]) && fcntl(copies[1], F_GETFD) == FD_CLOEXEC, "a file by another number");
     int closed = pass(-1);
     must(setuid(getuid()), "setuid");
     char byte = 0;

@@ -24,7 +24,7 @@ static void *use_files(void *argument) {
     return wrong ? argument : NULL;
 }
 
-/* Calls that every variant makes: their numbers agree only if all that was opened before is there. */
+/* Numbers that agree only if they are the leader's, or all that was opened before is there. */
 static void *copy_and_connect(void *argument) {
     long wrong = 0;
     int ends[2];

@@ -56,6 +56,8 @@ pub enum Mechanism {
     Filters = 20,
     /// fchdir, setns: followers need what the first argument stands for.
     ByDescriptor = 21,
+    /// dup: followers duplicate what they hold.
+    Duplicate = 22,
 }
 
 impl Mechanism {
@@ -82,6 +84,7 @@ impl Mechanism {
             19 => Self::SetGs,
             20 => Self::Filters,
             21 => Self::ByDescriptor,
+            22 => Self::Duplicate,
             _ => Self::Plain,
         }
     }

@@ -77,6 +77,9 @@ impl Tracer<'_> {
                 let mut received = result.received.iter();
                 received.try_for_each(|&fd| self.placeholder(calls, fd.into(), result.cloexec))
             }
+            Some(row) if row.mechanism == Mechanism::Duplicate => {
+                self.duplicate(calls, call.args()[0], result.ret, result.cloexec)
+            }
             Some(row) if row.result == ResultKind::NewFd => {
                 self.placeholder(calls, result.ret, result.cloexec)
             }

@@ -22,6 +22,22 @@ impl Tracer<'_> {
         self.renumber(calls, fd, wanted, cloexec)
     }
 
+    /// A duplicate of what this variant holds, be it a file of its own or a placeholder.
+    #[allow(clippy::cast_sign_loss)] // descriptors are not negative here
+    pub(super) fn duplicate(
+        &mut self,
+        calls: &mut RemoteCalls,
+        held: u64,
+        wanted: i64,
+        cloexec: bool,
+    ) -> Result<(), Error> {
+        let command = if cloexec { libc::F_DUPFD_CLOEXEC } else { libc::F_DUPFD };
+        match calls.call(libc::SYS_fcntl, [held, command as u64, wanted as u64, 0, 0, 0])? {
+            fd if fd < 0 => self.placeholder(calls, wanted, cloexec),
+            fd => self.renumber(calls, fd, wanted, cloexec),
+        }
+    }
+
     /// Gives a new descriptor the leader's number (threads may have made descriptors in another order).
     #[allow(clippy::cast_sign_loss)] // descriptors are not negative here
     pub(super) fn renumber(

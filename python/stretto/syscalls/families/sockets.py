@@ -2,7 +2,7 @@
 
 from stretto.syscalls.language import NewFd, each, family, leader
 from stretto.syscalls.types import (
-    Anything, Array, Bytes, Control, Fd, Flags, In, InOut, Int, MadeFd, Named, Out, Size, String, U16, U32, U64, Union, Vectors,
+    Anything, Array, Bytes, Control, Fd, Flags, In, InOut, Int, MadeFd, Named, Out, OutAlways, Size, String, U16, U32, U64, Union, Vectors,
     struct,
 )
 
@@ -41,8 +41,9 @@ ReceiveMany = struct(
 
 @leader(cloexec="kind & 0x80000")
 def socket(domain: Int, kind: Flags, protocol: Int) -> NewFd: ...
+# It writes the numbers before it looks whether there can be such sockets (__sys_socketpair, net/socket.c).
 @leader(mechanism="recvfds", cloexec="kind & 0x80000")
-def socketpair(domain: Int, kind: Flags, protocol: Int, fds: Out[Array(MadeFd, "2")]): ...
+def socketpair(domain: Int, kind: Flags, protocol: Int, fds: OutAlways[Array(MadeFd, "2")]): ...
 @leader()
 def bind(fd: Fd, address: In[Sockaddr], addrlen: U32): ...
 @leader(blocks=True)
