@@ -14,7 +14,7 @@ use crate::result::LeaderResult;
 use crate::taskset::CallArrival;
 
 impl Tracer<'_> {
-    /// Follower: the leader's call may have made descriptors. Before a signal they are made at once: behind it the thread
+    /// Follower: the leader's call has made descriptors. Before a signal they are made at once: behind it the thread
     /// is no more where it could make them.
     pub(super) fn take_descriptors_over(
         &mut self,
@@ -22,10 +22,6 @@ impl Tracer<'_> {
         result: &Arc<LeaderResult>,
         signal: Option<&SignalInfo>,
     ) -> Result<(), Error> {
-        let none = result.received.is_empty();
-        if none && result.call.is_some_and(|row| row.mechanism == Mechanism::RecvFds) {
-            return Ok(());
-        }
         if signal.is_none() && self.takes_turns(tid) {
             self.task(tid)?.due = Some(Arc::clone(result));
             return Ok(());

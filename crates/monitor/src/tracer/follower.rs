@@ -48,10 +48,7 @@ impl Tracer<'_> {
                 self.tell_regions(tid)?;
                 return self.complete(tid, own, signal);
             }
-            Mechanism::Open | Mechanism::RecvFds => {
-                self.take_descriptors_over(tid, result, signal.as_ref())?;
-            }
-            _ if row.result == ResultKind::NewFd => {
+            _ if row.result == ResultKind::NewFd || !result.received.is_empty() => {
                 self.take_descriptors_over(tid, result, signal.as_ref())?;
             }
             _ => {}

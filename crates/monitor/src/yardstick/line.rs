@@ -9,22 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::board::Board;
 use super::each;
 use super::fork_unsafe::{Turns, fork};
-use super::shared_unsafe::{Atomics, Shared};
 use crate::spawn_unsafe::cpus;
-
-/// Whose turn it is, or [`DISMISSED`].
-#[derive(Debug)]
-#[repr(C, align(4096))]
-struct Line(AtomicU64);
-
-// SAFETY: one atomic, aligned to pages.
-unsafe impl Atomics for Line {}
 
 const DISMISSED: u64 = u64::MAX;
 
 /// One of the two that write to the line in turns.
 struct Player<'l> {
-    line: &'l Line,
+    /// Whose turn it is, or [`DISMISSED`].
+    line: &'l AtomicU64,
     index: u64,
 }
 
@@ -35,14 +27,14 @@ impl Turns for Player<'_> {
 
     fn turn(&mut self) -> bool {
         loop {
-            match self.line.0.load(Ordering::Acquire) {
+            match self.line.load(Ordering::Acquire) {
                 DISMISSED => return false,
                 turn if turn == self.index => break,
                 _ => std::hint::spin_loop(),
             }
         }
         let other = 1 - self.index;
-        self.line.0.compare_exchange(self.index, other, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        self.line.compare_exchange(self.index, other, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 }
 
@@ -54,15 +46,17 @@ pub fn line(iterations: u64) -> io::Result<Option<f64>> {
     if cpus().len() < 2 {
         return Ok(None);
     }
-    let (board, line) = (Board::new()?, Shared::<Line>::new()?);
+    let (board, other) = (Board::new()?, Board::new()?);
+    let line = &other.slot(0).go;
     each(2, iterations, |index, cpu| {
-        let end = fork(&board, index, cpu, iterations, &mut Player { line: &line, index: index as u64 })
-            .and_then(|child| {
+        let end = fork(&board, index, cpu, iterations, &mut Player { line, index: index as u64 }).and_then(
+            |child| {
                 board.go(index);
                 child.wait()
-            });
+            },
+        );
         if end.is_err() {
-            line.0.store(DISMISSED, Ordering::Release);
+            line.store(DISMISSED, Ordering::Release);
         }
         end
     })?;
