@@ -8,6 +8,7 @@ import pytest
 
 from stretto.commands import syscalls
 from stretto.errors import StrettoError
+from stretto.syscalls.builder import DescriptionError
 from stretto.syscalls.compile import HEADER, MAGIC, VERSION, compile_table, load
 from stretto.syscalls.format import describe, format_call
 from stretto.syscalls.language import leader
@@ -92,6 +93,23 @@ def test_user_descriptions_override(tmp_path: Path) -> None:
 def test_a_misspelt_effect_is_refused() -> None:
     with pytest.raises(ValueError, match="got 'qwery'"):
         leader(effect="qwery")(lambda: None)
+
+
+def test_new_descriptors_in_memory_need_their_mechanism(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from stretto.syscalls.language import leader\n"
+        "from stretto.syscalls.types import Array, MadeFd, Out\n"
+        "@leader()\n"
+        "def pipe(fds: Out[Array(MadeFd, '2')]): ...\n"
+    )
+    calls = load()
+    original = calls["pipe"]
+    try:
+        with pytest.raises(DescriptionError, match=r"^pipe: .*recvfds"):
+            compile_table(load([str(file)]))
+    finally:
+        calls["pipe"] = original
 
 
 def test_calls_are_shown_readably() -> None:

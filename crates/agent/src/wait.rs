@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use stretto_abi::context::Plan;
-use stretto_abi::ring::{self, MAX_VARIANTS, Ring, RingWithBulk, WAITS};
+use stretto_abi::ring::{self, CALLS, MAX_VARIANTS, Ring, RingWithBulk, WAITS};
 
 use crate::machine_unsafe::gate;
 
@@ -18,8 +18,6 @@ const FUTEX_32: u32 = 2;
 const FEWEST: u32 = 8;
 /// A variant that sleeps every time looks for long once in so many times: what it waits for may have become quick.
 const AGAIN: u32 = 8;
-/// Calls that are told apart for each thing to wait for, by the lowest bits of their numbers.
-const CALLS: usize = WAITS / 4;
 /// How often a variant lets its neighbours run before it sleeps.
 const YIELDS: u32 = 64;
 

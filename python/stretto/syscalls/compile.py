@@ -22,7 +22,7 @@ from stretto.syscalls.language import (
     Description,
     family,
 )
-from stretto.syscalls.types import BytesType, Integer, Named, Plain, Pointer, String, Type
+from stretto.syscalls.types import BytesType, Integer, Named, Plain, Pointer, String, Type, everything
 
 MAGIC = b"STRETTO\0"
 VERSION = 2
@@ -77,6 +77,8 @@ class _Rows:
     def _pack(self, description: Description, first: int, count: int) -> bytes:
         builder = self.builder
         arguments = description.arguments
+        if description.mechanism != "recvfds" and makes_in_memory(description):
+            raise DescriptionError('calls that say MadeFd need mechanism="recvfds"')
         scope = Scope(
             {
                 name: (index, kind.width if isinstance(kind, Integer) else 8)
@@ -109,6 +111,12 @@ class _Rows:
             builder.string(description.note),
             0,
         )
+
+
+def makes_in_memory(description: Description) -> bool:
+    """Whether numbers of new descriptors stand in what the call writes."""
+    parts = (part for _, kind in description.arguments for part in everything(kind))
+    return any(isinstance(part, Integer) and part.made for part in parts)
 
 
 def memory_flags(description: Description) -> int:

@@ -7,6 +7,7 @@ Lengths, counts and selectors are written as expressions over argument names: `"
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 DIRECTION_IN = 1
 DIRECTION_OUT = 2
+ON_ERROR = 1
+MADE_FD = 2
 
 
 class Type:
@@ -25,6 +28,17 @@ class Type:
     def build(self, builder: Builder, scope: Scope) -> int:
         """Adds the node; returns its index."""
         raise NotImplementedError
+
+    def parts(self) -> Iterable[Type]:
+        """What it consists of, or leads to."""
+        return ()
+
+
+def everything(kind: Type) -> Iterator[Type]:
+    """`kind`, its parts and theirs."""
+    yield kind
+    for part in kind.parts():
+        yield from everything(part)
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,7 @@ class Integer(Type):
         return self.width
 
     def build(self, builder: Builder, scope: Scope) -> int:
-        return builder.node(0, width=self.width, flags=2 if self.made else 0, display=self.display)
+        return builder.node(0, width=self.width, flags=MADE_FD if self.made else 0, display=self.display)
 
 
 @dataclass(frozen=True)
@@ -74,9 +88,13 @@ class Pointer(Type):
     direction: int = 0
     on_error: bool = False
 
+    def parts(self) -> Iterable[Type]:
+        return (self.target,) if self.target is not None else ()
+
     def build(self, builder: Builder, scope: Scope) -> int:
         target = self.target.build(builder, scope) if self.target is not None and self.direction else 0
-        return builder.node(4, direction=self.direction, width=8, flags=int(self.on_error), a=target)
+        flags = ON_ERROR if self.on_error else 0
+        return builder.node(4, direction=self.direction, width=8, flags=flags, a=target)
 
 
 class Direction:
@@ -151,6 +169,9 @@ class Struct(Type):
         """Bytes in memory."""
         return self.bytes
 
+    def parts(self) -> Iterable[Type]:
+        return (item.type for item in self.fields)
+
     def build(self, builder: Builder, scope: Scope) -> int:
         inner = scope.inside({item.name: (item.offset, item.type.size) for item in self.fields})
         built = [
@@ -166,6 +187,9 @@ class Array(Type):
 
     element: Type
     count: str
+
+    def parts(self) -> Iterable[Type]:
+        return (self.element,)
 
     def build(self, builder: Builder, scope: Scope) -> int:
         count = builder.expression(self.count, scope)
@@ -190,6 +214,9 @@ class Union(Type):
 
     selector: str
     cases: tuple[tuple[int, Type], ...]
+
+    def parts(self) -> Iterable[Type]:
+        return (case for _, case in self.cases)
 
     def build(self, builder: Builder, scope: Scope) -> int:
         built = [(value, case.build(builder, scope)) for value, case in self.cases]

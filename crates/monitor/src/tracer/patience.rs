@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use stretto_abi::ring::CALLS;
+
 /// Sleeping costs a wake-up across CPUs (25-90 us measured on a virtual machine without halt polling), so looking for
 /// about as long is the competitive choice.
 const MOST: Duration = Duration::from_micros(60);
@@ -12,8 +14,6 @@ const MOST: Duration = Duration::from_micros(60);
 const LEAST: Duration = Duration::from_micros(4);
 /// Once in so many times it looks for long again: what it waits for may have become quick.
 const AGAIN: u8 = 8;
-/// Calls that are told apart, by the lowest bits of their numbers.
-const CALLS: usize = 64;
 
 /// What a tracer has learnt.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
-    use super::{AGAIN, LEAST, MOST, Patience};
+    use super::{AGAIN, CALLS, LEAST, MOST, Patience};
 
     #[test]
     fn looking_that_does_not_pay_becomes_short_for_that_call_only() {
@@ -69,6 +69,17 @@ mod tests {
         patience.begin(202);
         patience.pays();
         assert_eq!(patience.time(), MOST);
+    }
+
+    #[test]
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // numbers of calls
+    fn calls_that_programs_make_in_turn_learn_apart() {
+        let slow = [libc::SYS_read, libc::SYS_write, libc::SYS_poll, libc::SYS_recvfrom, libc::SYS_futex];
+        let quick = [libc::SYS_openat, libc::SYS_newfstatat, libc::SYS_getdents64, libc::SYS_close];
+        let waits = [libc::SYS_epoll_wait, libc::SYS_accept4, libc::SYS_sendmsg, libc::SYS_ppoll];
+        let all = slow.iter().chain(&quick).chain(&waits);
+        let places: std::collections::BTreeSet<_> = all.map(|nr| *nr as usize % CALLS).collect();
+        assert_eq!(places.len(), slow.len() + quick.len() + waits.len());
     }
 
     #[test]
