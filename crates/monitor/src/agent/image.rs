@@ -22,7 +22,7 @@ const PAGE: u64 = 4096;
 /// wake-up across CPUs takes that it may save (25-90 us on a virtual machine, measured; a look takes 20 ns). Looking for
 /// longer takes the CPU from other processes of its variant (decision 0007). It looks for less where that does not pay
 /// (`stretto_agent::wait`).
-const LOOKS: u32 = 1500;
+const LOOKS: u32 = 3000;
 /// Where the kernel places the variants, two may be on one CPU, and looking keeps the other from answering.
 const LOOKS_ANYWHERE: u32 = 100;
 
