@@ -40,9 +40,9 @@ use record::{HEAD, LINE};
 
 /// The greatest number of variants. A model has three at most, and every word costs it time.
 pub const MAX_VARIANTS: usize = if cfg!(loom) { 3 } else { 8 };
-/// Who learns how long calls take tells this many apart, by their numbers modulo this. A prime, so that no two calls that
+/// Who learns how long calls take tells this many apart, by their numbers modulo this. With a prime, few calls that
 /// programs make in turn share what was learnt: modulo 16 and 64 `openat` (257) was the same as `write`, which takes long
-/// where a pipe is full.
+/// where a pipe is full. (`fstat` shares with `sendmmsg`.)
 pub const CALLS: usize = 151;
 /// How many things that a variant may wait for are told apart: four, by call.
 pub const WAITS: usize = if cfg!(loom) { 1 } else { 4 * CALLS };
