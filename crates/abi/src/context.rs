@@ -96,6 +96,8 @@ pub struct Plan {
     pub variant: u32,
     /// How often a waiting variant looks before it sleeps.
     pub looks: u32,
+    /// How often it looks before it lets others on its CPU run, and looks again.
+    pub before_yield: u32,
     /// Stays 0: the word that the gate looks at when no signal matters.
     pub never: AtomicU32,
     /// The variants on the same CPU, as bits: waiting for one of them means letting it run.
@@ -115,7 +117,8 @@ impl Plan {
             self.policy_length,
             self.secret,
             u64::from(self.variant) | u64::from(self.looks) << 32,
-            u64::from(self.neighbours) << 32,
+            u64::from(self.before_yield),
+            u64::from(self.neighbours),
             self.key[0],
             self.key[1],
         ];

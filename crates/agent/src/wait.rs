@@ -18,8 +18,6 @@ const FUTEX_32: u32 = 2;
 const FEWEST: u32 = 8;
 /// A variant that sleeps every time looks for long once in so many times: what it waits for may have become quick.
 const AGAIN: u32 = 8;
-/// How often a variant lets its neighbours run before it sleeps.
-const YIELDS: u32 = 64;
 
 /// One word to sleep on (struct futex_waitv).
 #[repr(C)]
@@ -114,12 +112,12 @@ impl<'s> Seat<'s> {
         }
     }
 
-    /// Looks for as long as that has paid lately for this call: others of the same variant may need the CPU. Where
-    /// variants share the CPU, each look lets the others run.
+    /// Looks for as long as that has paid lately for this call, and now and then lets others run that need the CPU:
+    /// neighbours, or other processes of the same variant.
     fn look<T>(&self, what: Wait, ready: &mut impl FnMut() -> Option<T>) -> Option<T> {
-        let alone = self.plan.neighbours == 0;
-        let most = if alone { self.plan.looks } else { YIELDS };
+        let most = self.plan.looks;
         let patience = Patience::of(self, what, most);
+        let mut before_yield = self.plan.before_yield;
         for look in 0..patience.looks() {
             if let Some(result) = ready() {
                 // What is there at once is no lesson.
@@ -128,9 +126,11 @@ impl<'s> Seat<'s> {
                 }
                 return Some(result);
             }
-            if alone {
+            before_yield -= 1;
+            if before_yield > 0 {
                 core::hint::spin_loop();
             } else {
+                before_yield = self.plan.before_yield;
                 let arguments = [0, 0, 0, 0, 0, self.plan.secret];
                 gate(SYS_SCHED_YIELD, &arguments, &self.plan.never);
             }

@@ -28,6 +28,7 @@ mod remote;
 mod rendezvous;
 mod result;
 mod run;
+mod schedule_unsafe;
 mod session;
 mod signals_unsafe;
 mod spawn_unsafe;

@@ -18,9 +18,10 @@ use crate::hot::HotSites;
 use crate::lock;
 use crate::mailbox::Decision;
 use crate::program;
+use crate::schedule_unsafe::{self, ShortSlices};
 use crate::session::{Ending, Session};
 use crate::signals_unsafe::{self, Forwarder, News};
-use crate::spawn_unsafe::{self, Launch};
+use crate::spawn_unsafe::Launch;
 use crate::taskset::TaskSet;
 use crate::tracer::Tracer;
 
@@ -76,11 +77,12 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
         };
         return Report::failed(FAILED, message);
     }
-    let agents = match agents(&config) {
+    let slices = ShortSlices::begin();
+    let agents = match agents(&config, slices.are_there()) {
         Ok(agents) => agents,
         Err(error) => return Report::failed(FAILED, format!("the agents can't be prepared: {error}")),
     };
-    let launches = match launches(&config, agents.as_ref()) {
+    let launches = match launches(&config, agents.as_ref(), slices.are_there()) {
         Ok(launches) => launches,
         Err(error) => return Report::failed(error.exit_code(), error.to_string()),
     };
@@ -117,24 +119,29 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
 }
 
 /// The agents, if the policy has any call checked in the process.
-fn agents(config: &Config) -> std::io::Result<Option<Agents>> {
+fn agents(config: &Config, short_slices: bool) -> std::io::Result<Option<Agents>> {
     let Some(policy) = config.policy.as_deref().filter(|policy| policy.iter().any(|mode| *mode != 0)) else {
         return Ok(None);
     };
-    let cpus = spawn_unsafe::cpus().len();
-    let placement = Placement { variants: config.variants, cpus, pinned: config.pin && cpus > 0 };
+    let cpus = schedule_unsafe::cpus().len();
+    let pinned = config.pin && cpus > 0;
+    let placement = Placement { variants: config.variants, cpus, pinned, short_slices };
     let mut random = signals_unsafe::random;
     let patch_after = config.patch_after;
     Agents::new(&config.table, policy, &placement, patch_after, &mut random).map(Some)
 }
 
-fn launches(config: &Config, agents: Option<&Agents>) -> Result<Vec<Launch>, program::ProgramError> {
+fn launches(
+    config: &Config,
+    agents: Option<&Agents>,
+    short_slices: bool,
+) -> Result<Vec<Launch>, program::ProgramError> {
     let search = config
         .env
         .iter()
         .find_map(|entry| entry.strip_prefix(b"PATH="))
         .unwrap_or(b"/usr/local/bin:/usr/bin:/bin");
-    let cpus = spawn_unsafe::cpus();
+    let cpus = schedule_unsafe::cpus();
     let name = config.argv.first().map_or(&b""[..], Vec::as_slice);
     let binary = |variant: usize| {
         let own = config.variant_paths.iter().find(|(of, _)| *of == variant);
@@ -151,6 +158,7 @@ fn launches(config: &Config, agents: Option<&Agents>) -> Result<Vec<Launch>, pro
                 launch.program = agents.image(variant).program.clone();
             }
             launch.crowded = config.variants > cpus.len();
+            launch.short_slices = short_slices;
             launch.cpu = (config.pin && !cpus.is_empty()).then(|| cpus[variant % cpus.len()]);
             Ok(launch)
         })
@@ -161,7 +169,7 @@ fn launches(config: &Config, agents: Option<&Agents>) -> Result<Vec<Launch>, pro
 fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch) {
     let Some(table) = session.table() else { return };
     if let Some(cpu) = launch.cpu {
-        spawn_unsafe::pin_thread(cpu);
+        schedule_unsafe::pin_thread(cpu);
     }
     let child = match launch.fork() {
         Ok(child) => child,
@@ -174,7 +182,7 @@ fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch)
         };
         return session.fail(format!("variant {variant} can't be traced: {error}{hint}"));
     }
-    let mut tracer = Tracer::new(session, table, variant, launch.crowded);
+    let mut tracer = Tracer::new(session, table, variant, launch);
     tracer.own_binary = launch.own_binary();
     tracer.adopt_root(set, child.pid);
     if child.go().is_err() {

@@ -111,7 +111,7 @@ impl Session {
             refused_sites: Mutex::default(),
             failure: Mutex::default(),
             phases: Mutex::default(),
-            cpus: crate::spawn_unsafe::affinity(),
+            cpus: crate::schedule_unsafe::affinity(),
             seed,
             ticks_wanted: AtomicU32::new(0),
             job: Job::default(),

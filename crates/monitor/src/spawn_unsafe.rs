@@ -20,6 +20,8 @@ pub struct Launch {
     pub cpu: Option<usize>,
     /// Variants outnumber the CPUs.
     pub crowded: bool,
+    /// Threads have short slices.
+    pub short_slices: bool,
     /// Standard streams go nowhere, and terminal signals don't come.
     pub follower: bool,
     /// The filter of its system calls.
@@ -49,6 +51,7 @@ impl Launch {
             env: env.iter().map(|word| c_string(word)).collect(),
             cpu: None,
             crowded: false,
+            short_slices: false,
             follower: false,
             program: Program::new(None, &[]),
         }
@@ -168,36 +171,5 @@ impl Drop for Child {
                 libc::waitpid(self.pid, std::ptr::null_mut(), libc::__WALL);
             }
         }
-    }
-}
-
-/// Puts the calling thread on one CPU.
-pub fn pin_thread(cpu: usize) {
-    // SAFETY: `set` is a live local.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(cpu, &mut set);
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set);
-    }
-}
-
-/// The CPUs that this process may use, as bits.
-#[must_use]
-pub fn affinity() -> Vec<u8> {
-    let mut mask = vec![0u8; size_of::<libc::cpu_set_t>()];
-    // SAFETY: the kernel writes at most `mask.len()` bytes, which are as many as the set has.
-    let got = unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, mask.len(), mask.as_mut_ptr()) };
-    mask.truncate(usize::try_from(got).unwrap_or(0));
-    mask
-}
-
-/// The CPUs that this process may use.
-#[must_use]
-pub fn cpus() -> Vec<usize> {
-    // SAFETY: `set` is a live local that the kernel fills.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set);
-        (0..libc::CPU_SETSIZE as usize).filter(|&cpu| libc::CPU_ISSET(cpu, &set)).collect()
     }
 }

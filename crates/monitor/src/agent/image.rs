@@ -23,8 +23,13 @@ const PAGE: u64 = 4096;
 /// longer takes the CPU from other processes of its variant (decision 0007). It looks for less where that does not pay
 /// (`stretto_agent::wait`).
 const LOOKS: u32 = 3000;
+/// How often it looks before it lets other processes of its variant run: what it waits for is not as near as it should
+/// be, so the other variant's CPU is busy with one of them, too (decision 0006).
+const LOOKS_BEFORE_YIELD: u32 = 200;
 /// Where the kernel places the variants, two may be on one CPU, and looking keeps the other from answering.
 const LOOKS_ANYWHERE: u32 = 100;
+/// Where variants share the CPU, each look lets the others run.
+const LOOKS_AMONG_NEIGHBOURS: u32 = 64;
 
 /// Where variants run.
 #[derive(Clone, Copy, Debug)]
@@ -33,9 +38,22 @@ pub struct Placement {
     pub cpus: usize,
     /// Variant `v` runs on the CPU with the index `v` modulo `cpus`.
     pub pinned: bool,
+    /// Variants have short slices: whoever lets others run is back soon.
+    pub short_slices: bool,
 }
 
 impl Placement {
+    /// How often `variant` looks before it sleeps, and before it lets others run.
+    fn looks(&self, variant: usize) -> (u32, u32) {
+        if self.neighbours(variant) != 0 {
+            (LOOKS_AMONG_NEIGHBOURS, 1)
+        } else if self.pinned {
+            (LOOKS, if self.short_slices { LOOKS_BEFORE_YIELD } else { u32::MAX })
+        } else {
+            (LOOKS_ANYWHERE, u32::MAX)
+        }
+    }
+
     /// The variants on the CPU of `variant`, but for itself, as bits.
     fn neighbours(&self, variant: usize) -> u32 {
         let cpus = self.cpus.max(1);
@@ -87,6 +105,7 @@ impl Image {
             bytes[at..at + 8].copy_from_slice(&base.wrapping_add_signed(addend).to_le_bytes());
         }
         let secret = random();
+        let (looks, before_yield) = placement.looks(variant);
         let plan_at = aligned(&mut bytes);
         bytes.resize(plan_at + size_of::<Plan>(), 0);
         let table_at = aligned(&mut bytes);
@@ -100,7 +119,8 @@ impl Image {
             policy_length: policy.len() as u64,
             secret,
             variant: u32::try_from(variant).unwrap_or(0),
-            looks: if placement.pinned { LOOKS } else { LOOKS_ANYWHERE },
+            looks,
+            before_yield,
             never: AtomicU32::new(0),
             neighbours: placement.neighbours(variant),
             key,

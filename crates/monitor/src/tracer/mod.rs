@@ -44,15 +44,13 @@ use crate::layout::mm::Mm;
 use crate::mailbox::{Decision, Message};
 use crate::rendezvous;
 use crate::session::{Ending, Session};
+use crate::spawn_unsafe::Launch;
 use crate::taskset::TaskSet;
 use injection::Injector;
-use patience::Patience;
+use patience::{Looking, Patience};
 use task::{State, Task};
 pub use turns::Next;
 use turns::Turns;
-
-/// Looks at the mailbox between two looks for stops; the latter are system calls that delay the answer.
-const LOOKS: u32 = 400;
 
 /// The tracer of one variant.
 #[derive(Debug)]
@@ -71,7 +69,7 @@ pub struct Tracer<'s> {
     last_tick: Moment,
     /// A tracee was resumed since the last wait: it needs the CPU now.
     resumed: bool,
-    crowded: bool,
+    looking: Looking,
     patience: Patience,
     /// Address of the path of a binary of the variant's own, until it has been started.
     pub own_binary: Option<u64>,
@@ -82,9 +80,9 @@ pub struct Tracer<'s> {
 }
 
 impl<'s> Tracer<'s> {
-    /// A tracer for `variant`; `crowded`: there are more variants than CPUs.
+    /// A tracer for `variant`, which is launched in this way.
     #[must_use]
-    pub fn new(session: &'s Session, table: Table<'s>, variant: usize, crowded: bool) -> Self {
+    pub fn new(session: &'s Session, table: Table<'s>, variant: usize, launch: &Launch) -> Self {
         Self {
             session,
             table,
@@ -96,7 +94,7 @@ impl<'s> Tracer<'s> {
             dropped: false,
             last_tick: Moment::now(),
             resumed: true,
-            crowded,
+            looking: Looking::of(launch),
             patience: Patience::default(),
             own_binary: None,
             postponed: Vec::new(),
@@ -148,13 +146,10 @@ impl<'s> Tracer<'s> {
 
     fn next_event(&mut self) -> Result<Option<(Stopped, Event)>, Error> {
         let sleeper = &self.session.mailboxes[self.variant].sleeper;
-        // With fewer CPUs than variants somebody else needs this one. Giving way with sched_yield(2) between looks
-        // is no way out: each yield moves the thread a whole slice into the future (kernel/sched/fair.c,
-        // yield_task_fair), so that a program that computes then keeps the CPU for seconds (measured).
-        if !std::mem::take(&mut self.resumed) && !self.crowded {
+        if !std::mem::take(&mut self.resumed) && self.looking.looks > 0 {
             let (start, time) = (Moment::now(), self.patience.time());
             while start.elapsed() < time {
-                for _ in 0..LOOKS {
+                for _ in 0..self.looking.looks {
                     if sleeper.called() {
                         self.patience.pays();
                         return Ok(None);
@@ -163,6 +158,9 @@ impl<'s> Tracer<'s> {
                 }
                 if let Some(event) = wait(None)? {
                     return Ok(Some(event));
+                }
+                if self.looking.yields {
+                    std::thread::yield_now();
                 }
             }
             self.patience.exhausted();

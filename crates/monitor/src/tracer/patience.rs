@@ -7,6 +7,13 @@ use std::time::Duration;
 
 use stretto_abi::ring::CALLS;
 
+use crate::spawn_unsafe::Launch;
+
+/// Looks at the mailbox between two looks for stops; the latter are system calls that delay the answer.
+const LOOKS: u32 = 400;
+/// The same where variants outnumber the CPUs: somebody else needs this one.
+const LOOKS_CROWDED: u32 = 20;
+
 /// Sleeping costs a wake-up across CPUs (25-90 us measured on a virtual machine without halt polling), so looking for
 /// about as long is the competitive choice.
 const MOST: Duration = Duration::from_micros(60);
@@ -14,6 +21,26 @@ const MOST: Duration = Duration::from_micros(60);
 const LEAST: Duration = Duration::from_micros(4);
 /// Once in so many times it looks for long again: what it waits for may have become quick.
 const AGAIN: u8 = 8;
+
+/// What a tracer may do to the others on its CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct Looking {
+    /// Looks at the mailbox between two looks for stops; 0: none, it sleeps at once.
+    pub looks: u32,
+    /// It lets others run before it looks on. That costs it a slice, so slices have to be short.
+    pub yields: bool,
+}
+
+impl Looking {
+    pub fn of(launch: &Launch) -> Self {
+        let looks = match launch {
+            Launch { crowded: false, .. } => LOOKS,
+            Launch { short_slices: true, .. } => LOOKS_CROWDED,
+            _ => 0,
+        };
+        Self { looks, yields: launch.short_slices }
+    }
+}
 
 /// What a tracer has learnt.
 #[derive(Debug)]

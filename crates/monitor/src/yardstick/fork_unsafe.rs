@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use stretto_tracee::Event;
 
 use super::board::{Board, Slot};
-use crate::spawn_unsafe;
+use crate::schedule_unsafe::pin_thread;
 
 /// What a forked process does. It has been made before the fork: implementations allocate nothing, take no locks and
 /// make only async-signal-safe calls.
@@ -58,7 +58,7 @@ pub fn fork(
 
 fn child(slot: &Slot, cpu: Option<usize>, iterations: u64, turns: &mut impl Turns) -> i32 {
     if let Some(cpu) = cpu {
-        spawn_unsafe::pin_thread(cpu);
+        pin_thread(cpu);
     }
     // SAFETY: plain calls without pointers. The signal comes when the thread that forked is gone.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::board::Board;
 use super::each;
 use super::fork_unsafe::{Turns, fork};
-use crate::spawn_unsafe::cpus;
+use crate::schedule_unsafe::cpus;
 
 const DISMISSED: u64 = u64::MAX;
 

@@ -19,7 +19,7 @@ mod target_unsafe;
 use std::io;
 
 use crate::MAX_VARIANTS;
-use crate::spawn_unsafe::cpus;
+use crate::schedule_unsafe::cpus;
 use board::Board;
 use fork_unsafe::fork;
 use plain::Plain;

@@ -20,7 +20,7 @@ use super::board::Board;
 use super::fork_unsafe::fork;
 use super::shared_unsafe::Shared;
 use super::{Kind, each};
-use crate::spawn_unsafe::cpus;
+use crate::schedule_unsafe::cpus;
 use variant::Variant;
 
 /// When the leader executes.

@@ -52,7 +52,7 @@ impl Meeting {
             data: RwLock::new(vec![0; bytes]),
             failed: AtomicBool::new(false),
             // On a CPU that variants share, spinning keeps the other from arriving.
-            spins: if variants > crate::spawn_unsafe::cpus().len() { 0 } else { SPINS },
+            spins: if variants > crate::schedule_unsafe::cpus().len() { 0 } else { SPINS },
         }
     }
 

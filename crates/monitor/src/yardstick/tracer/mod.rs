@@ -12,7 +12,7 @@ use super::board::Board;
 use super::fork_unsafe::fork;
 use super::plain::Plain;
 use super::{Kind, each};
-use crate::spawn_unsafe::pin_thread;
+use crate::schedule_unsafe::pin_thread;
 use meeting::Meeting;
 use variant::Tracer;
 
