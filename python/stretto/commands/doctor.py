@@ -82,6 +82,13 @@ CHECKS = (
         "x86-64 hardware or a virtual machine that lets rdtsc fault",
     ),
     Check(
+        "short slices",
+        probes.short_slices,
+        False,
+        "pipelines and more variants than CPUs take up to twice as long",
+        "Linux 6.12 or later, and no real-time policy",
+    ),
+    Check(
         "not traced",
         probes.untraced,
         False,
