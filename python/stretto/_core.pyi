@@ -5,6 +5,9 @@ from typing import Any
 def run(config: dict[str, Any]) -> dict[str, Any]:
     """Runs a program as variants until it has ended; `plan.py` makes `config`, `result.py` reads it."""
 
+def short_slices() -> int | None:
+    """Nanoseconds that threads of variants run at a time; None where the kernel gives no short slices."""
+
 def table() -> bytes:
     """The built-in table of system-call descriptions, compiled."""
 

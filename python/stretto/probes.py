@@ -4,12 +4,12 @@ The numbers are those of the x86-64 kernel headers named beside them.
 """
 
 import ctypes
-import errno
 import os
 import platform
 import signal
 import struct
 from collections.abc import Callable
+from types import ModuleType
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.ptrace.restype = ctypes.c_long
@@ -36,10 +36,7 @@ PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_SET_TSC, PR_TSC_SIGSEGV = 38, 22, 26, 2
 SECCOMP_MODE_FILTER, RET_ALLOW, RET_TRACE = 2, 0x7FFF0000, 0x7FF00000
 LOAD_NUMBER, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
 # asm/unistd_64.h
-NR_GETPPID, NR_SCHED_SETATTR, NR_SCHED_GETATTR, NR_PIDFD_GETFD = 110, 314, 315, 438
-# struct sched_attr (linux/sched/types.h): size, policy, flags, nice, priority, runtime, deadline, period
-SCHEDULING = struct.Struct("IIQiIQQQ")
-SLICE_NS = 100_000
+NR_GETPPID, NR_PIDFD_GETFD = 110, 438
 
 Probe = Callable[[], str]
 
@@ -179,26 +176,6 @@ def trap_time_stamp() -> str:
     return "rdtsc can be trapped"
 
 
-def short_slices() -> str:
-    """Threads can be given short slices; kernels that can't do it ignore the wish."""
-    _succeeds_in_child("short slices", _takes_no_short_slice)
-    return f"threads can run for {SLICE_NS // 1000} us at a time"
-
-
-def _takes_no_short_slice() -> int:
-    room = ctypes.create_string_buffer(SCHEDULING.size)
-    address = ctypes.addressof(room)
-    if LIBC.syscall(NR_SCHED_GETATTR, 0, address, SCHEDULING.size, ctypes.c_ulong(0)):
-        return -1
-    size, policy, _, nice, priority, *_ = SCHEDULING.unpack(room.raw)
-    room.raw = SCHEDULING.pack(size, policy, 0, nice, priority, SLICE_NS, 0, 0)
-    if LIBC.syscall(NR_SCHED_SETATTR, 0, address, 0):
-        return -1
-    LIBC.syscall(NR_SCHED_GETATTR, 0, address, SCHEDULING.size, ctypes.c_ulong(0))
-    ctypes.set_errno(errno.EOPNOTSUPP)
-    return int(SCHEDULING.unpack(room.raw)[5] != SLICE_NS)
-
-
 def no_new_privileges() -> str:
     """A process can give up new privileges, which a seccomp filter without root needs."""
     _succeeds_in_child("PR_SET_NO_NEW_PRIVS", lambda: int(LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)))
@@ -251,13 +228,25 @@ def untraced() -> str:
     return "not traced itself"
 
 
-def core() -> str:
-    """The native core can be loaded."""
+def short_slices() -> str:
+    """Threads can be given short slices."""
+    slice_ns = _loaded().short_slices()
+    if slice_ns is None:
+        raise Missing("the kernel does not give them")
+    return f"threads can run for {slice_ns // 1000} us at a time"
+
+
+def _loaded() -> ModuleType:
     try:
         from . import _core
     except ImportError as error:
         raise Missing(str(error)) from None
-    size = len(_core.table())
+    return _core
+
+
+def core() -> str:
+    """The native core can be loaded."""
+    size = len(_loaded().table())
     return f"loaded, table of system calls {size} bytes"
 
 

@@ -96,7 +96,7 @@ pub struct Plan {
     pub variant: u32,
     /// How often a waiting variant looks before it sleeps.
     pub looks: u32,
-    /// How often it looks before it lets others on its CPU run, and looks again.
+    /// How often it looks before it lets others on its CPU run, and looks again; never 0.
     pub before_yield: u32,
     /// Stays 0: the word that the gate looks at when no signal matters.
     pub never: AtomicU32,

@@ -22,6 +22,7 @@ mod layout;
 mod mailbox;
 mod memory;
 mod padded;
+mod placement;
 mod procfs;
 mod program;
 mod remote;
@@ -40,6 +41,7 @@ mod warnings;
 pub use config::{Config, Injection, Layout, MAX_VARIANTS, Reaction};
 pub use events::Listener;
 pub use run::{Outcome, Report, run};
+pub use schedule_unsafe::short_slices;
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 

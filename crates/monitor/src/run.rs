@@ -10,15 +10,15 @@ use stretto_abi::table::{Table, TableError};
 use stretto_tracee::{Error, install_wake_handler, seize};
 
 use crate::agent::Agents;
-use crate::agent::image::Placement;
 use crate::clock_unsafe;
 use crate::config::Config;
 use crate::events::{Events, Listener};
 use crate::hot::HotSites;
 use crate::lock;
 use crate::mailbox::Decision;
+use crate::placement::Placement;
 use crate::program;
-use crate::schedule_unsafe::{self, ShortSlices};
+use crate::schedule_unsafe::{ShortSlices, pin_thread};
 use crate::session::{Ending, Session};
 use crate::signals_unsafe::{self, Forwarder, News};
 use crate::spawn_unsafe::Launch;
@@ -78,11 +78,12 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
         return Report::failed(FAILED, message);
     }
     let slices = ShortSlices::begin();
-    let agents = match agents(&config, slices.are_there()) {
+    let placement = &Placement::new(config.variants, config.pin, slices.are_there());
+    let agents = match agents(&config, placement) {
         Ok(agents) => agents,
         Err(error) => return Report::failed(FAILED, format!("the agents can't be prepared: {error}")),
     };
-    let launches = match launches(&config, agents.as_ref(), slices.are_there()) {
+    let launches = match launches(&config, agents.as_ref(), placement) {
         Ok(launches) => launches,
         Err(error) => return Report::failed(error.exit_code(), error.to_string()),
     };
@@ -106,7 +107,7 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
             let (session, set) = (&session, &set);
             scope.spawn(move || {
                 signals_unsafe::block_all();
-                trace(session, set, variant, launch);
+                trace(session, set, variant, launch, placement);
                 running.fetch_sub(1, Ordering::AcqRel);
                 signals_unsafe::wake(session.waker);
             });
@@ -119,29 +120,25 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
 }
 
 /// The agents, if the policy has any call checked in the process.
-fn agents(config: &Config, short_slices: bool) -> std::io::Result<Option<Agents>> {
+fn agents(config: &Config, placement: &Placement) -> std::io::Result<Option<Agents>> {
     let Some(policy) = config.policy.as_deref().filter(|policy| policy.iter().any(|mode| *mode != 0)) else {
         return Ok(None);
     };
-    let cpus = schedule_unsafe::cpus().len();
-    let pinned = config.pin && cpus > 0;
-    let placement = Placement { variants: config.variants, cpus, pinned, short_slices };
     let mut random = signals_unsafe::random;
     let patch_after = config.patch_after;
-    Agents::new(&config.table, policy, &placement, patch_after, &mut random).map(Some)
+    Agents::new(&config.table, policy, placement, patch_after, &mut random).map(Some)
 }
 
 fn launches(
     config: &Config,
     agents: Option<&Agents>,
-    short_slices: bool,
+    placement: &Placement,
 ) -> Result<Vec<Launch>, program::ProgramError> {
     let search = config
         .env
         .iter()
         .find_map(|entry| entry.strip_prefix(b"PATH="))
         .unwrap_or(b"/usr/local/bin:/usr/bin:/bin");
-    let cpus = schedule_unsafe::cpus();
     let name = config.argv.first().map_or(&b""[..], Vec::as_slice);
     let binary = |variant: usize| {
         let own = config.variant_paths.iter().find(|(of, _)| *of == variant);
@@ -157,19 +154,17 @@ fn launches(
             if let Some(agents) = agents {
                 launch.program = agents.image(variant).program.clone();
             }
-            launch.crowded = config.variants > cpus.len();
-            launch.short_slices = short_slices;
-            launch.cpu = (config.pin && !cpus.is_empty()).then(|| cpus[variant % cpus.len()]);
+            launch.cpu = placement.cpu(variant);
             Ok(launch)
         })
         .collect()
 }
 
 /// One variant, from fork to the end of its last process.
-fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch) {
+fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch, placement: &Placement) {
     let Some(table) = session.table() else { return };
     if let Some(cpu) = launch.cpu {
-        schedule_unsafe::pin_thread(cpu);
+        pin_thread(cpu);
     }
     let child = match launch.fork() {
         Ok(child) => child,
@@ -182,7 +177,7 @@ fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch)
         };
         return session.fail(format!("variant {variant} can't be traced: {error}{hint}"));
     }
-    let mut tracer = Tracer::new(session, table, variant, launch);
+    let mut tracer = Tracer::new(session, table, variant, placement);
     tracer.own_binary = launch.own_binary();
     tracer.adopt_root(set, child.pid);
     if child.go().is_err() {

@@ -5,8 +5,6 @@ use std::io;
 /// How long a thread runs before the kernel looks whether it is another's turn; the shortest that can be asked for
 /// (`kernel/sched/syscalls.c`, `__setparam_fair`).
 const SLICE_NS: u64 = 100_000;
-/// `include/uapi/linux/sched.h`.
-const SCHED_FLAG_RESET_ON_FORK: u64 = 1;
 
 /// Short slices for the calling thread, and for whom it starts meanwhile, until this is dropped.
 ///
@@ -32,10 +30,16 @@ impl ShortSlices {
     }
 }
 
+/// How many nanoseconds at a time variants run; `None`: the kernel does not give short slices here.
+#[must_use]
+pub fn short_slices() -> Option<u64> {
+    ShortSlices::begin().are_there().then_some(SLICE_NS)
+}
+
 impl Drop for ShortSlices {
     fn drop(&mut self) {
         if let Some(before) = self.before {
-            // A slice of the default length reads as such, and is the same when asked for.
+            // The kernel does not tell its own length from one that somebody has asked for: this one is asked for.
             let _ = set_attributes(&before);
         }
     }
@@ -43,13 +47,12 @@ impl Drop for ShortSlices {
 
 /// Gives the calling thread, whose attributes these are, short slices.
 fn shorten(before: libc::sched_attr) -> bool {
-    let shared =
-        [libc::SCHED_OTHER, libc::SCHED_BATCH].map(|policy| Ok(before.sched_policy) == u32::try_from(policy));
-    if !shared.contains(&true) || before.sched_flags & SCHED_FLAG_RESET_ON_FORK != 0 {
-        return false;
-    }
-    let wanted = libc::sched_attr { sched_runtime: SLICE_NS, sched_flags: 0, ..before };
-    set_attributes(&wanted).is_ok() && attributes().is_ok_and(|now| now.sched_runtime == SLICE_NS)
+    // Flags: whom the thread starts would not inherit it (SCHED_FLAG_RESET_ON_FORK; the others are of other policies).
+    let fair = matches!(before.sched_policy.cast_signed(), libc::SCHED_OTHER | libc::SCHED_BATCH);
+    let wanted = libc::sched_attr { sched_runtime: SLICE_NS, ..before };
+    fair && before.sched_flags == 0
+        && set_attributes(&wanted).is_ok()
+        && attributes().is_ok_and(|now| now.sched_runtime == SLICE_NS)
 }
 
 /// How the calling thread is scheduled.

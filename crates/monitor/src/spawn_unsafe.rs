@@ -18,10 +18,6 @@ pub struct Launch {
     env: Vec<CString>,
     /// CPU to run on.
     pub cpu: Option<usize>,
-    /// Variants outnumber the CPUs.
-    pub crowded: bool,
-    /// Threads have short slices.
-    pub short_slices: bool,
     /// Standard streams go nowhere, and terminal signals don't come.
     pub follower: bool,
     /// The filter of its system calls.
@@ -50,8 +46,6 @@ impl Launch {
             argv: argv.iter().map(|word| c_string(word)).collect(),
             env: env.iter().map(|word| c_string(word)).collect(),
             cpu: None,
-            crowded: false,
-            short_slices: false,
             follower: false,
             program: Program::new(None, &[]),
         }

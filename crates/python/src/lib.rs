@@ -61,6 +61,12 @@ fn listener(callable: Py<PyAny>) -> Listener {
     })
 }
 
+/// How long variants run at a time; see `_core.pyi`.
+#[pyfunction]
+fn short_slices() -> Option<u64> {
+    stretto_monitor::short_slices()
+}
+
 /// The compiled descriptions.
 #[pyfunction]
 fn table(py: Python<'_>) -> Bound<'_, PyBytes> {
@@ -97,6 +103,7 @@ fn line_round_trip(py: Python<'_>, iterations: u64) -> PyResult<Option<f64>> {
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run, module)?)?;
+    module.add_function(wrap_pyfunction!(short_slices, module)?)?;
     module.add_function(wrap_pyfunction!(table, module)?)?;
     module.add_function(wrap_pyfunction!(policy, module)?)?;
     module.add_function(wrap_pyfunction!(bare_tracer, module)?)?;

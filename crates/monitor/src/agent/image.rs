@@ -10,6 +10,7 @@ use super::blob;
 use super::rules::{Rule, own};
 use super::sealed_unsafe::sealed;
 use crate::filter_unsafe::{Gate, Program};
+use crate::placement::Placement;
 
 /// Where agents, contexts and rings lie: below everything that the kernel, the monitor and language runtimes choose
 /// (`layout::mm`), and above the shadow memory of AddressSanitizer (up to 0x1000_7fff_8000); 512 GiB for each
@@ -30,36 +31,17 @@ const LOOKS_BEFORE_YIELD: u32 = 200;
 const LOOKS_ANYWHERE: u32 = 100;
 /// Where variants share the CPU, each look lets the others run.
 const LOOKS_AMONG_NEIGHBOURS: u32 = 64;
+/// More often than anybody looks.
+const NEVER: u32 = u32::MAX;
 
-/// Where variants run.
-#[derive(Clone, Copy, Debug)]
-pub struct Placement {
-    pub variants: usize,
-    pub cpus: usize,
-    /// Variant `v` runs on the CPU with the index `v` modulo `cpus`.
-    pub pinned: bool,
-    /// Variants have short slices: whoever lets others run is back soon.
-    pub short_slices: bool,
-}
-
-impl Placement {
-    /// How often `variant` looks before it sleeps, and before it lets others run.
-    fn looks(&self, variant: usize) -> (u32, u32) {
-        if self.neighbours(variant) != 0 {
-            (LOOKS_AMONG_NEIGHBOURS, 1)
-        } else if self.pinned {
-            (LOOKS, if self.short_slices { LOOKS_BEFORE_YIELD } else { u32::MAX })
-        } else {
-            (LOOKS_ANYWHERE, u32::MAX)
-        }
-    }
-
-    /// The variants on the CPU of `variant`, but for itself, as bits.
-    fn neighbours(&self, variant: usize) -> u32 {
-        let cpus = self.cpus.max(1);
-        (0..self.variants)
-            .filter(|&other| self.pinned && other != variant && other % cpus == variant % cpus)
-            .fold(0, |mask, other| mask | 1 << other)
+/// How often `variant` looks before it sleeps, and how often before it lets others run.
+fn looks(placement: &Placement, variant: usize) -> (u32, u32) {
+    if placement.neighbours(variant) != 0 {
+        (LOOKS_AMONG_NEIGHBOURS, 1)
+    } else if placement.pinned {
+        (LOOKS, if placement.short_slices { LOOKS_BEFORE_YIELD } else { NEVER })
+    } else {
+        (LOOKS_ANYWHERE, NEVER)
     }
 }
 
@@ -105,7 +87,7 @@ impl Image {
             bytes[at..at + 8].copy_from_slice(&base.wrapping_add_signed(addend).to_le_bytes());
         }
         let secret = random();
-        let (looks, before_yield) = placement.looks(variant);
+        let (looks, before_yield) = looks(placement, variant);
         let plan_at = aligned(&mut bytes);
         bytes.resize(plan_at + size_of::<Plan>(), 0);
         let table_at = aligned(&mut bytes);

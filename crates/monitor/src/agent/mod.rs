@@ -10,7 +10,8 @@ pub mod territory;
 
 use stretto_abi::table::Table;
 
-use image::{Image, Placement};
+use crate::placement::Placement;
+use image::Image;
 
 /// The agents of a run, one image a variant.
 #[derive(Debug)]

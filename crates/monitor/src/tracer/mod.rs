@@ -42,9 +42,9 @@ use stretto_tracee::{Error, Event, Resume, Stop, Stopped, kill_thread, wait};
 use crate::clock_unsafe::Moment;
 use crate::layout::mm::Mm;
 use crate::mailbox::{Decision, Message};
+use crate::placement::Placement;
 use crate::rendezvous;
 use crate::session::{Ending, Session};
-use crate::spawn_unsafe::Launch;
 use crate::taskset::TaskSet;
 use injection::Injector;
 use patience::{Looking, Patience};
@@ -80,9 +80,9 @@ pub struct Tracer<'s> {
 }
 
 impl<'s> Tracer<'s> {
-    /// A tracer for `variant`, which is launched in this way.
+    /// A tracer for `variant`, which runs where `placement` says.
     #[must_use]
-    pub fn new(session: &'s Session, table: Table<'s>, variant: usize, launch: &Launch) -> Self {
+    pub fn new(session: &'s Session, table: Table<'s>, variant: usize, placement: &Placement) -> Self {
         Self {
             session,
             table,
@@ -94,7 +94,7 @@ impl<'s> Tracer<'s> {
             dropped: false,
             last_tick: Moment::now(),
             resumed: true,
-            looking: Looking::of(launch),
+            looking: Looking::of(placement),
             patience: Patience::default(),
             own_binary: None,
             postponed: Vec::new(),

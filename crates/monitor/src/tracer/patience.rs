@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use stretto_abi::ring::CALLS;
 
-use crate::spawn_unsafe::Launch;
+use crate::placement::Placement;
 
 /// Looks at the mailbox between two looks for stops; the latter are system calls that delay the answer.
 const LOOKS: u32 = 400;
@@ -32,13 +32,14 @@ pub struct Looking {
 }
 
 impl Looking {
-    pub fn of(launch: &Launch) -> Self {
-        let looks = match launch {
-            Launch { crowded: false, .. } => LOOKS,
-            Launch { short_slices: true, .. } => LOOKS_CROWDED,
-            _ => 0,
+    pub fn of(placement: &Placement) -> Self {
+        let yields = placement.short_slices;
+        let looks = match placement.crowded() {
+            false => LOOKS,
+            true if yields => LOOKS_CROWDED,
+            true => 0,
         };
-        Self { looks, yields: launch.short_slices }
+        Self { looks, yields }
     }
 }
 
