@@ -8,7 +8,7 @@ leader executes at once, followers check as they arrive.
 
 from .syscalls.compile import rows
 from .syscalls.in_process import approvable, in_process
-from .syscalls.language import CONTROL, EACH, QUERY, TRANSFER, Description
+from .syscalls.language import CONTROL, EACH, QUERY, TRANSFER, WITHIN, Description
 
 MODES = MONITORED, APPROVED, LOCKSTEP, AHEAD = range(4)
 NAMES = ("monitored", "approved", "lockstep", "ahead")
@@ -17,13 +17,19 @@ NAMES = ("monitored", "approved", "lockstep", "ahead")
 _ASKED = "other file descriptor network process identity clock system".split()
 _MOVED = "other file descriptor network system".split()
 _CHANGED = "file descriptor network".split()
+_WITHIN = ["process"]
 
 #: For each preset: effect, categories, mode. What is not listed is monitored, or approved if its category is
 #: one of those in which something may be changed.
 PRESETS: dict[str, list[tuple[str, list[str], int]]] = {
     "strict": [],
-    "balanced": [(QUERY, _ASKED, AHEAD), (TRANSFER, _MOVED, LOCKSTEP)],
-    "fast": [(QUERY, _ASKED, AHEAD), (TRANSFER, _MOVED, AHEAD), (CONTROL, _CHANGED, AHEAD)],
+    "balanced": [(QUERY, _ASKED, AHEAD), (TRANSFER, _MOVED, LOCKSTEP), (WITHIN, _WITHIN, LOCKSTEP)],
+    "fast": [
+        (QUERY, _ASKED, AHEAD),
+        (TRANSFER, _MOVED, AHEAD),
+        (CONTROL, _CHANGED, AHEAD),
+        (WITHIN, _WITHIN, AHEAD),
+    ],
 }
 #: Those that the build of the core compiles; the others check nothing in the variants.
 COMPILED = [preset for preset, rules in PRESETS.items() if rules]

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::agent::rules::Rule;
+use crate::agent::rules::{Alternatives, Rule};
 
 // Offsets in struct seccomp_data (include/uapi/linux/seccomp.h).
 const NR: u32 = 0;
@@ -142,17 +142,22 @@ fn search(gate: &Gate, rules: &[&Rule]) -> Vec<libc::sock_filter> {
 
 /// What is asked of a call with the right number; ends with an answer.
 fn checks(gate: &Gate, rule: &Rule) -> Vec<libc::sock_filter> {
-    let mut code = Vec::new();
-    if rule.secret {
+    let mut code = any_of(&rule.any);
+    if !rule.with_secret.is_empty() {
         let last = ARGUMENTS + 5 * 8;
         for (offset, value) in [(last, low(gate.secret)), (last + 4, high(gate.secret))] {
             code.extend([load(offset), skip_if_equal(value), answer(RET_TRACE)]);
         }
+        code.extend(any_of(&rule.with_secret));
     }
-    let alternatives: Vec<&[(u8, u32)]> = rule.any.iter().map(Vec::as_slice).collect();
-    code.extend(any(&alternatives));
     code.push(answer(RET_TRACE));
     code
+}
+
+/// Answers if one of these holds, else goes on behind.
+fn any_of(alternatives: &Alternatives) -> Vec<libc::sock_filter> {
+    let alternatives: Vec<&[(u8, u32)]> = alternatives.iter().map(Vec::as_slice).collect();
+    any(&alternatives)
 }
 
 /// Answers if all conditions of one of these hold, else goes on behind. Those that begin alike share their beginning:

@@ -10,12 +10,26 @@ from .language import (
     MAY_SIGNAL,
     REFUSED,
     STARTS_TASK,
+    WITHIN,
     Description,
     NewFd,
     Number,
     TaskId,
 )
-from .types import Array, BytesType, Integer, Named, Plain, Pointer, String, Struct, Type, Union, Vectors
+from .types import (
+    Address,
+    Array,
+    BytesType,
+    Integer,
+    Named,
+    Plain,
+    Pointer,
+    String,
+    Struct,
+    Type,
+    Union,
+    Vectors,
+)
 
 _NOT_THE_LEADERS = {
     REFUSED: "nobody executes it",
@@ -68,6 +82,8 @@ def _signals(description: Description) -> str:
 
 def _arguments(description: Description) -> str:
     for name, kind in description.arguments:
+        if description.effect == WITHIN and kind == Address:
+            continue  # threads wait there: nothing gets at memory that the program has not got
         problem = _argument(kind)
         if problem:
             return f"{name} {problem}"

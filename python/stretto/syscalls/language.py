@@ -21,8 +21,9 @@ WHO = ("refused", "leader", "every variant", "local")
 
 BLOCKS, MAY_SIGNAL, STARTS_TASK, PARTIAL, TAKES_NO_MEMORY, GIVES_NO_MEMORY = 1, 2, 4, 8, 16, 32
 
-#: What a call does outside of the program: it changes something, only asks, or moves data or a position.
-CONTROL, QUERY, TRANSFER = EFFECTS = "control", "query", "transfer"
+#: What a call does outside of the program: it changes something, only asks, moves data or a position, or does
+#: nothing there: threads of the program wait for each other.
+CONTROL, QUERY, TRANSFER, WITHIN = EFFECTS = "control", "query", "transfer", "within"
 
 MECHANISMS = (
     "plain mmap munmap mremap brk fork exec exit wait sigreturn sigsuspend open recvfds restart swallow"

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU32;
 use stretto_abi::context::Plan;
 
 use super::blob;
-use super::rules::{Rule, own};
+use super::rules::Rule;
 use super::sealed_unsafe::sealed;
 use crate::filter_unsafe::{Gate, Program};
 use crate::placement::Placement;
@@ -112,8 +112,6 @@ impl Image {
         bytes.extend(paths());
         let length = bytes.len().next_multiple_of(4096);
         bytes.resize(length, 0);
-        let mut allowed = own();
-        allowed.extend_from_slice(rules);
         let gate = Gate { after: base + blob::GATE_AFTER, secret };
         Ok(Self {
             file: sealed(c"stretto-agent", &bytes)?,
@@ -121,7 +119,7 @@ impl Image {
             text: blob::TEXT.next_multiple_of(PAGE),
             length: length as u64,
             plan: base + plan_at as u64,
-            program: Program::new(Some(&gate), &allowed),
+            program: Program::new(Some(&gate), rules),
             area,
             paths: base + paths_at as u64,
         })

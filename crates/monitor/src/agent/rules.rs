@@ -7,10 +7,19 @@ use stretto_abi::table::{CallRow, Expr, NONE, Table, Who};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub nr: u32,
-    /// The last argument register must hold the variant's secret: the kernel ignores it.
-    pub secret: bool,
-    /// Any of these must hold; each is a list of (argument, value of its low half). One empty list: always.
-    pub any: Vec<Vec<(u8, u32)>>,
+    /// Any of these must hold.
+    pub any: Alternatives,
+    /// Or any of these, if the last argument register holds the variant's secret: the kernel ignores it.
+    pub with_secret: Alternatives,
+}
+
+/// Each is a list of (argument, value of its low half). One empty list: always.
+pub type Alternatives = Vec<Vec<(u8, u32)>>;
+
+impl Rule {
+    fn with_secret(nr: u32, with_secret: Alternatives) -> Self {
+        Self { nr, any: Vec::new(), with_secret }
+    }
 }
 
 const SCHED_YIELD: u32 = 24;
@@ -24,10 +33,10 @@ const FUTEX_WAKE: u32 = 1;
 #[must_use]
 pub fn own() -> Vec<Rule> {
     vec![
-        Rule { nr: FUTEX, secret: true, any: vec![vec![(1, FUTEX_WAKE)]] },
-        Rule { nr: FUTEX_WAITV, secret: true, any: vec![Vec::new()] },
-        Rule { nr: SCHED_YIELD, secret: true, any: vec![Vec::new()] },
-        Rule { nr: RESTART_SYSCALL, secret: false, any: vec![Vec::new()] },
+        Rule::with_secret(FUTEX, vec![vec![(1, FUTEX_WAKE)]]),
+        Rule::with_secret(FUTEX_WAITV, vec![Vec::new()]),
+        Rule::with_secret(SCHED_YIELD, vec![Vec::new()]),
+        Rule { nr: RESTART_SYSCALL, any: vec![Vec::new()], with_secret: Vec::new() },
     ]
 }
 
@@ -35,7 +44,7 @@ pub fn own() -> Vec<Rule> {
 #[must_use]
 pub fn placeholder() -> Rule {
     let any = [0, libc::EFD_CLOEXEC.cast_unsigned()].map(|flags| vec![(0, 0), (1, flags)]);
-    Rule { nr: EVENTFD2, secret: true, any: any.to_vec() }
+    Rule::with_secret(EVENTFD2, any.to_vec())
 }
 
 /// The policy of the calls that followers make too; the others are the monitor's, if a follower makes them.
@@ -45,49 +54,64 @@ pub fn of_followers(table: &Table<'_>, policy: &[u8]) -> Vec<u8> {
     (0..).zip(policy).map(|(row, mode)| if each(row) { *mode } else { Mode::Monitored as u8 }).collect()
 }
 
-/// The rules for the program's calls, and the policy without what no filter can say: such rows are monitored.
+/// The rules for the program's calls and the agent's own, and the policy without what no filter can say: such rows are
+/// monitored.
 #[must_use]
 pub fn rules(table: &Table<'_>, policy: &[u8]) -> (Vec<Rule>, Vec<u8>) {
     let mut allowed = vec![0; table.rows() as usize];
-    let mut rules = Vec::new();
+    let mut rules = own();
     for nr in 0..table.numbers() {
         let Some(row) = table.by_number(u64::from(nr)) else { continue };
-        let mut rule = Rule { nr, secret: row.args[5] == NONE, any: Vec::new() };
-        collect(table, policy, &row, &[], &mut rule, &mut allowed);
-        if !rule.any.is_empty() && !own().iter().any(|own| own.nr == nr) {
-            rules.push(rule);
+        // Six arguments leave no room for the secret.
+        let spare = row.args[5] == NONE;
+        let mut collecting = Collecting { table, policy, spare, any: Vec::new(), allowed: &mut allowed };
+        collecting.add(&row, &[]);
+        let any = collecting.any;
+        if any.is_empty() {
+            continue;
+        }
+        match rules.iter_mut().find(|rule| rule.nr == nr) {
+            Some(own) if spare => own.with_secret.extend(any),
+            Some(own) => own.any.extend(any),
+            None if spare => rules.push(Rule::with_secret(nr, any)),
+            None => rules.push(Rule { nr, any, with_secret: Vec::new() }),
         }
     }
     (rules, allowed)
 }
 
-fn collect(
-    table: &Table<'_>,
-    policy: &[u8],
-    row: &CallRow,
-    conditions: &[(u8, u32)],
-    rule: &mut Rule,
-    allowed: &mut [u8],
-) {
-    if row.selector == NONE {
-        let mode = mode(policy, row.row);
-        let fits = !rule.secret || row.args[5] == NONE;
+/// What passes of one number.
+struct Collecting<'c> {
+    table: &'c Table<'c>,
+    policy: &'c [u8],
+    /// The last argument register holds the secret.
+    spare: bool,
+    any: Alternatives,
+    allowed: &'c mut [u8],
+}
+
+impl Collecting<'_> {
+    /// Adds a row that applies under these conditions, or its sub-commands.
+    fn add(&mut self, row: &CallRow, conditions: &[(u8, u32)]) {
+        if row.selector != NONE {
+            for (value, sub) in self.table.sub_calls(row) {
+                if let Some(more) = condition(self.table, row.selector, value) {
+                    self.add(&sub, &[conditions, &more].concat());
+                }
+            }
+            return;
+        }
+        let mode = mode(self.policy, row.row);
+        let fits = !self.spare || row.args[5] == NONE;
         let passes = matches!(mode, Mode::Lockstep | Mode::Ahead) && fits;
         if passes {
-            rule.any.push(conditions.to_vec());
+            self.any.push(conditions.to_vec());
         }
         // What is approved stops at the gate.
         if (passes || mode == Mode::Approved)
-            && let Some(place) = allowed.get_mut(row.row as usize)
+            && let Some(place) = self.allowed.get_mut(row.row as usize)
         {
             *place = mode as u8;
-        }
-        return;
-    }
-    for (value, sub) in table.sub_calls(row) {
-        if let Some(more) = condition(table, row.selector, value) {
-            let conditions = [conditions, &more].concat();
-            collect(table, policy, &sub, &conditions, rule, allowed);
         }
     }
 }

@@ -228,8 +228,12 @@ impl<'s> Tracer<'s> {
     /// pointer). A leader that goes ahead may wait there as long as it likes, and followers for it.
     pub(super) fn waits_at_gate(&self, tid: i32) -> bool {
         let text = std::fs::read_to_string(format!("/proc/{tid}/syscall")).unwrap_or_default();
-        // Waiting for followers is no call of the program's.
-        let own = text.split_whitespace().next().is_none_or(|nr| ["202", "449", "24"].contains(&nr));
+        // Waiting for followers is no call of the program's, nor is waking them (`agent::rules`).
+        let mut words = text.split_whitespace();
+        let own = match (words.next(), words.nth(1)) {
+            (Some("202"), operation) => operation == Some("0x1"),
+            (nr, _) => nr.is_none_or(|nr| ["449", "24"].contains(&nr)),
+        };
         if own {
             return false;
         }
