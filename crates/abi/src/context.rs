@@ -25,6 +25,9 @@ pub struct Context {
     /// Address of what lies apart from the leader's: a count, then [`REGIONS`] times leader's address, own, length. The
     /// monitor writes it.
     pub regions: u64,
+    /// Leader: the address of the process' [`Turns`](crate::turn::Turns); 0: the monitor gives them out. The monitor sets
+    /// it.
+    pub turns: AtomicU64,
 }
 
 /// Bytes from one context to the next: the record in the first page, the stack in the others.
@@ -36,7 +39,7 @@ impl Context {
     /// A context at `this`, as it lies in memory.
     #[must_use]
     pub fn bytes(this: u64, entry: u64, plan: u64, regions: u64) -> [u8; core::mem::size_of::<Self>()] {
-        let words = [this, entry, this + SLOT, 0, 0, plan, 0, regions];
+        let words = [this, entry, this + SLOT, 0, 0, plan, 0, regions, 0];
         let mut bytes = [0; core::mem::size_of::<Self>()];
         for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&word.to_le_bytes());
@@ -54,6 +57,8 @@ pub const REGIONS_AT: u64 = 4096;
 pub const RING: u64 = 32;
 /// Offset of [`Context::result`].
 pub const RESULT: u64 = 48;
+/// Offset of [`Context::turns`].
+pub const TURNS: u64 = 64;
 
 /// The program's registers as the agent's entry pushes them, at the top of its stack.
 #[derive(Clone, Copy, Debug, Default)]
@@ -135,6 +140,8 @@ impl Plan {
 pub const SIGNAL_POINT: u64 = 0x5354;
 /// The pseudo call by which the agent asks the monitor to hand out the outputs of a call that has been carried out.
 pub const OUTPUTS_POINT: u64 = 0x5355;
+/// The pseudo call by which a leader's agent tells the monitor that a turn is open that somebody needs.
+pub const TURN_POINT: u64 = 0x5356;
 
 const _: () = {
     assert!(core::mem::offset_of!(Context, entry) == 8);
@@ -142,5 +149,6 @@ const _: () = {
     assert!(core::mem::offset_of!(Context, link) == 24);
     assert!(core::mem::offset_of!(Context, ring) as u64 == RING);
     assert!(core::mem::offset_of!(Context, result) as u64 == RESULT);
+    assert!(core::mem::offset_of!(Context, turns) as u64 == TURNS);
     assert!(core::mem::size_of::<Frame>() as u64 == FRAME);
 };

@@ -4,8 +4,9 @@ use core::sync::atomic::Ordering;
 
 use stretto_abi::context::{Context, Frame, Plan};
 use stretto_abi::policy::{Mode, mode};
-use stretto_abi::ring::RingWithBulk;
+use stretto_abi::ring::{CALLED, RingWithBulk, WAITED_FOR};
 use stretto_abi::table::{CallRow, Mechanism, NONE, Table};
+use stretto_abi::turn::Turns;
 use stretto_semantics::{Lookup, lookup};
 
 use crate::machine_unsafe::{Apart, Local, bytes};
@@ -62,7 +63,13 @@ fn arguments(frame: &Frame) -> [u64; 6] {
 }
 
 /// Makes the call in `frame` for this variant, or sends the thread to the monitor with it.
-pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, memory: &RingWithBulk) -> Exit {
+pub fn dispatch(
+    frame: &mut Frame,
+    context: &Context,
+    plan: &Plan,
+    memory: &RingWithBulk,
+    turns: Option<&Turns>,
+) -> Exit {
     let Some(table) = Table::checked_before(bytes(plan.table, plan.table_length)) else {
         return Exit::Monitor;
     };
@@ -81,7 +88,7 @@ pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, memory: &Ring
         return Exit::Monitor;
     }
     let call = Call { table, row, mode, nr, args, plan, apart: Apart::new(context) };
-    let seat = Seat { memory, plan, nr };
+    let seat = Seat { memory, plan, nr, turns, heeds: CALLED | WAITED_FOR };
     let outcome =
         if plan.variant == 0 { leader::make(&call, &seat) } else { follower::make(&call, &seat, context) };
     match outcome {

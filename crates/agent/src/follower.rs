@@ -116,7 +116,7 @@ fn next_record(seat: &Seat<'_>, epoch: u32) -> Option<(Cursor, Head)> {
     loop {
         let cursor = ring.cursor(own);
         let tag = ring.tag_word(cursor);
-        let leave = || seat.attention().load(Ordering::Relaxed) != 0;
+        let leave = || seat.is_called();
         #[allow(clippy::cast_possible_truncation)] // the half that is the tag
         let found = seat.until(
             Wait::Record,

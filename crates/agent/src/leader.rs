@@ -6,14 +6,15 @@ use core::sync::atomic::Ordering;
 use stretto_abi::context::{OUTPUTS_POINT, SIGNAL_POINT};
 use stretto_abi::policy::Mode;
 use stretto_abi::ring::{
-    AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, Cursor, THEN_SIGNAL, WITH_OUTPUTS, variants,
+    AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, CALLED, Cursor, THEN_SIGNAL, WITH_OUTPUTS, variants,
 };
-use stretto_abi::table::{BLOCKS, GIVES_NO_MEMORY, TAKES_NO_MEMORY, Who};
+use stretto_abi::table::{GIVES_NO_MEMORY, TAKES_NO_MEMORY};
 use stretto_semantics::{Identity, collect, gather};
 
 use crate::entry::{Call, Outcome};
 use crate::machine_unsafe::{CANCELLED, Local, gate};
 use crate::sinks_unsafe::{Gathering, Notes, Writer};
+use crate::turn::Turn;
 use crate::vectors::{VECTORS, Vectors, redirect};
 use crate::wait::{Seat, Wait, low_half};
 
@@ -22,12 +23,12 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     let ring = seat.ring();
     let epoch = seat.slow(0);
     let cursor = ring.cursor(0);
+    let turn = Turn::needed(call, seat, cursor.number);
+    let heeds = if turn.as_ref().is_some_and(Turn::is_opened) { CALLED } else { seat.heeds };
+    let seat = &Seat { heeds, ..*seat };
     let followers = seat.followers();
     let attached = ring.notices.attached.load(Ordering::Relaxed);
-    if seat.attention().load(Ordering::Relaxed) != 0
-        || followers & !attached != 0
-        || !wait_for_room(seat, cursor, epoch)
-    {
+    if seat.is_called() || followers & !attached != 0 || !wait_for_room(seat, cursor, epoch) {
         return Outcome::Monitor;
     }
     let mut writer = Writer::new(ring, cursor);
@@ -45,7 +46,8 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     if !whole || taken && !redirect(call, &mut args, &mut vectors, &writer, &notes) {
         return Outcome::Monitor;
     }
-    let lockstep = call.mode != Mode::Ahead && followers != 0;
+    let passes = turn.as_ref().is_some_and(Turn::passes_among_agents);
+    let lockstep = (call.mode != Mode::Ahead || passes) && followers != 0;
     let length = writer.length;
     #[allow(clippy::cast_possible_truncation)] // a number of the table
     ring.describe(cursor, call.nr as u32, place | if lockstep { 0 } else { AHEAD }, length);
@@ -58,26 +60,15 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     } else if !nobody_elsewhere(seat, epoch) {
         return Outcome::Monitor;
     }
-    let (result, keeps_turn) =
-        in_turn(call, seat, cursor, || gate(call.nr, &call.at_gate(args), seat.attention()));
+    let given = turn.as_ref().map(|turn| (turn, turn.give()));
+    let result = gate(call.nr, &call.at_gate(args), seat.attention());
+    let keeps_turn = given.is_none_or(|(turn, given)| turn.back(given));
     if result == CANCELLED {
         // Followers that have been told to give their turn up in this record wait for its end.
         return if lockstep || !keeps_turn { cancel(seat, cursor, epoch) } else { Outcome::Monitor };
     }
     let made = Made { call, cursor, epoch, notes: &notes, inputs: length, place, result };
     made.hand_out(seat, writer, keeps_turn)
-}
-
-/// Makes a call; its result, and whether the thread still has its turn. While it waits, another thread may take it.
-fn in_turn(call: &Call<'_>, seat: &Seat<'_>, cursor: Cursor, make: impl FnOnce() -> i64) -> (i64, bool) {
-    let waits = call.row.flags & BLOCKS != 0 && call.row.who == Who::Leader;
-    if !waits || seat.ring().notices.turns.load(Ordering::Relaxed) == 0 {
-        return (make(), true);
-    }
-    let turn = &seat.ring().posts[0].turn;
-    turn.open(cursor.number);
-    let result = make();
-    (result, turn.close(cursor.number))
 }
 
 /// Gathers the inputs. False: there is no room for them, or they can't be read.
@@ -116,7 +107,7 @@ impl Made<'_> {
             flags |= BY_MONITOR;
         } else if !keeps_turn {
             flags |= BY_MONITOR | WITH_OUTPUTS;
-        } else if seat.attention().load(Ordering::Relaxed) != 0 {
+        } else if seat.attention().load(Ordering::Relaxed) & CALLED != 0 {
             flags |= THEN_SIGNAL;
         }
         let outputs = outputs.unwrap_or(0);
@@ -172,7 +163,7 @@ fn all_agree(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> bool {
                     return Some(true);
                 }
                 let elsewhere = seat.slow(follower) != epoch;
-                (elsewhere || seat.attention().load(Ordering::Relaxed) != 0).then_some(false)
+                (elsewhere || seat.is_called()).then_some(false)
             },
         )
     })
@@ -205,7 +196,7 @@ fn wait_for_reading(seat: &Seat<'_>, epoch: u32, room: impl Fn(u32) -> bool) -> 
                     return Some(true);
                 }
                 let elsewhere = seat.slow(follower) != epoch;
-                (elsewhere || seat.attention().load(Ordering::Relaxed) != 0).then_some(false)
+                (elsewhere || seat.is_called()).then_some(false)
             },
         )
     })

@@ -11,6 +11,7 @@ mod follower;
 mod leader;
 mod machine_unsafe;
 mod sinks_unsafe;
+mod turn;
 mod vectors;
 mod wait;
 

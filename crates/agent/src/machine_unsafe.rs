@@ -8,7 +8,8 @@ use core::arch::global_asm;
 use core::sync::atomic::AtomicU32;
 
 use stretto_abi::context::{Context, Frame, Plan, REGIONS};
-use stretto_abi::ring::RingWithBulk;
+use stretto_abi::ring::{CALLED, RingWithBulk};
+use stretto_abi::turn::Turns;
 use stretto_semantics::{Memory, Region, Regions};
 
 use crate::entry::{Exit, dispatch};
@@ -30,8 +31,8 @@ global_asm!(
     "mov r9, [rsi + 40]",
     "mov rsi, [rsi + 8]",
     "stretto_gate_check:",
-    "cmp dword ptr [rbx], 0",
-    "jne stretto_gate_cancel",
+    "test dword ptr [rbx], {called}",
+    "jnz stretto_gate_cancel",
     "syscall",
     "stretto_gate_after:",
     "pop rbx",
@@ -40,6 +41,7 @@ global_asm!(
     "mov rax, {cancelled}",
     "pop rbx",
     "ret",
+    called = const CALLED,
     cancelled = const CANCELLED,
 );
 
@@ -198,7 +200,7 @@ unsafe extern "C" {
 /// What the gate gives when the call was not made because of a signal. No system call gives that.
 pub const CANCELLED: i64 = i64::MIN + 1;
 
-/// Makes a call that the filter lets pass, unless `attention` is not 0 by then.
+/// Makes a call that the filter lets pass, unless `attention` says [`CALLED`] by then.
 pub fn gate(nr: u64, arguments: &[u64; 6], attention: &AtomicU32) -> i64 {
     // SAFETY: the filter admits only calls that the policy has in process; what they write, the program asked for.
     unsafe { stretto_gate(nr, arguments.as_ptr(), attention) }
@@ -253,7 +255,10 @@ pub unsafe extern "C" fn enter(frame: *mut Frame, context: *const Context) -> u6
     }
     // SAFETY: the monitor has mapped the ring with its bulk there and the plan behind the agent's text.
     let (memory, plan) = unsafe { (&*(ring as *const RingWithBulk), &*(context.plan as *const Plan)) };
-    dispatch(frame, context, plan, memory).link()
+    let turns = context.turns.load(core::sync::atomic::Ordering::Relaxed) as *const Turns;
+    // SAFETY: the monitor has mapped them there, or says 0.
+    let turns = unsafe { turns.as_ref() };
+    dispatch(frame, context, plan, memory, turns).link()
 }
 
 /// What lies apart from the leader's in this variant, as the monitor has told.

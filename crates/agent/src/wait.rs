@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use stretto_abi::context::Plan;
 use stretto_abi::ring::{self, CALLS, MAX_VARIANTS, Ring, RingWithBulk, WAITS};
+use stretto_abi::turn::Turns;
 
 use crate::machine_unsafe::gate;
 
@@ -53,6 +54,10 @@ pub struct Seat<'s> {
     pub memory: &'s RingWithBulk,
     pub plan: &'s Plan,
     pub nr: u64,
+    /// Leader: the turn among the threads of its process, if agents may pass it on.
+    pub turns: Option<&'s Turns>,
+    /// Which bits of [`Self::attention`] send the call to the monitor.
+    pub heeds: u32,
 }
 
 impl<'s> Seat<'s> {
@@ -69,6 +74,11 @@ impl<'s> Seat<'s> {
     /// The word that says that this variant's call is the monitor's.
     pub fn attention(&self) -> &AtomicU32 {
         &self.ring().notices.attention[self.variant()]
+    }
+
+    /// Whether it says so.
+    pub fn is_called(&self) -> bool {
+        self.attention().load(Ordering::Relaxed) & self.heeds != 0
     }
 
     /// The followers that take part, as bits.
@@ -100,10 +110,10 @@ impl<'s> Seat<'s> {
             let (seen, heard) = (value(), news.load(Ordering::SeqCst));
             let result = ready();
             if result.is_none() {
-                let waiters =
-                    [Waiter::new(address, seen), Waiter::new(core::ptr::from_ref(news) as u64, heard)];
-                let arguments = [waiters.as_ptr() as u64, 2, 0, 0, 0, self.plan.secret];
-                gate(SYS_FUTEX_WAITV, &arguments, &self.plan.never);
+                self.sleep_on(&[
+                    Waiter::new(address, seen),
+                    Waiter::new(core::ptr::from_ref(news) as u64, heard),
+                ]);
             }
             own.sleeping.store(0, Ordering::Relaxed);
             if let Some(result) = result {
@@ -131,8 +141,7 @@ impl<'s> Seat<'s> {
                 core::hint::spin_loop();
             } else {
                 before_yield = self.plan.before_yield;
-                let arguments = [0, 0, 0, 0, 0, self.plan.secret];
-                gate(SYS_SCHED_YIELD, &arguments, &self.plan.never);
+                self.let_run();
             }
         }
         patience.exhausted();
@@ -146,9 +155,32 @@ impl<'s> Seat<'s> {
         let asleep = ring::variants(variants)
             .any(|variant| self.ring().posts[variant].sleeping.load(Ordering::SeqCst) != 0);
         if asleep {
-            let arguments = [address, FUTEX_WAKE, MAX_VARIANTS as u64, 0, 0, self.plan.secret];
-            gate(SYS_FUTEX, &arguments, &self.plan.never);
+            self.wake_up(address, MAX_VARIANTS as u64);
         }
+    }
+
+    /// Lets others on this CPU run.
+    pub fn let_run(&self) {
+        gate(SYS_SCHED_YIELD, &[0, 0, 0, 0, 0, self.plan.secret], &self.plan.never);
+    }
+
+    /// Sleeps while `word` is what was seen there.
+    pub fn sleep(&self, word: &AtomicU32, seen: u32) {
+        self.sleep_on(&[Waiter::new(core::ptr::from_ref(word) as u64, seen)]);
+    }
+
+    /// Wakes one who sleeps on `word`.
+    pub fn wake_one(&self, word: &AtomicU32) {
+        self.wake_up(core::ptr::from_ref(word) as u64, 1);
+    }
+
+    fn sleep_on(&self, waiters: &[Waiter]) {
+        let arguments = [waiters.as_ptr() as u64, waiters.len() as u64, 0, 0, 0, self.plan.secret];
+        gate(SYS_FUTEX_WAITV, &arguments, &self.plan.never);
+    }
+
+    fn wake_up(&self, address: u64, most: u64) {
+        gate(SYS_FUTEX, &[address, FUTEX_WAKE, most, 0, 0, self.plan.secret], &self.plan.never);
     }
 }
 

@@ -8,7 +8,7 @@ use stretto_semantics::Part;
 use stretto_tracee::{Registers, SignalInfo, arguments};
 
 use crate::agent::record::last_calls;
-use crate::agent::ring_unsafe::RingMemory;
+use crate::agent::ring_memory::RingMemory;
 use crate::clock_unsafe::Moment;
 use crate::config::MAX_VARIANTS;
 use crate::lag::Lag;

@@ -8,13 +8,18 @@ use loom::sync::atomic::{AtomicU32, AtomicU64};
 use super::{MAX_VARIANTS, WAITS};
 use crate::turn::Turn;
 
+/// The variant's next call goes to the monitor, also one that waits now.
+pub const CALLED: u32 = 1;
+/// Another thread of the leader's needs its turn: the next call goes to the monitor, or gives the turn up.
+pub const WAITED_FOR: u32 = 2;
+
 /// What the monitor tells a set. Written by the monitor only.
 #[derive(Debug, Default)]
 #[cfg_attr(not(loom), repr(C, align(4096)))] // the stacks of models are small
 pub struct Notices {
     /// Counts everything that happens to the words below; who sleeps is woken through it.
     pub news: AtomicU32,
-    /// By variant; not 0: its next call goes to the monitor, also one that waits now.
+    /// By variant: [`CALLED`], [`WAITED_FOR`].
     pub attention: [AtomicU32; MAX_VARIANTS],
     /// Bit per variant that takes part.
     pub active: AtomicU32,
@@ -24,6 +29,8 @@ pub struct Notices {
     pub slow: [AtomicU32; MAX_VARIANTS],
     /// Not 0: threads of the process take turns.
     pub turns: AtomicU32,
+    /// The set that the ring belongs to.
+    pub set: AtomicU32,
     /// The record at which the leader gave its turn up last (see [`crate::turn`]); 0: none.
     pub given_up: AtomicU32,
     /// Not 0: files that are opened are mapped, too, so followers open them with the leader: in the monitor.

@@ -3,9 +3,10 @@
 pub mod blob;
 pub mod image;
 pub mod record;
-pub mod ring_unsafe;
+pub mod ring_memory;
 pub mod rules;
 mod sealed_unsafe;
+pub mod shared_unsafe;
 pub mod territory;
 
 use stretto_abi::table::Table;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use stretto_abi::ring::{Cursor, Head, Phase, Ring, beyond};
 
-use super::ring_unsafe::RingMemory;
+use super::ring_memory::RingMemory;
 
 /// A record of the ring, copied.
 #[derive(Debug)]

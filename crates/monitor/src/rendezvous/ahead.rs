@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stretto_abi::ring::{Cursor, Head, Phase, Ring};
 
-use crate::agent::ring_unsafe::RingMemory;
+use crate::agent::ring_memory::RingMemory;
 use crate::clock_unsafe::Moment;
 use crate::lock;
 use crate::mailbox::Decision;

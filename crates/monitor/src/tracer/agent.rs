@@ -5,14 +5,15 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use stretto_abi::context::{Context, REGIONS, REGIONS_AT, RESULT, RING, SLOT, SLOTS};
+use stretto_abi::context::{Context, REGIONS, REGIONS_AT, RESULT, RING, SLOT, SLOTS, TURNS};
+use stretto_abi::ring::{CALLED, WAITED_FOR};
 use stretto_semantics::failed;
 use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 
 use super::Tracer;
 use super::open::file_identity;
 use crate::agent::image::Image;
-use crate::agent::ring_unsafe::{RingMemory, SIZE, writable};
+use crate::agent::ring_memory::{RingMemory, SIZE, writable};
 use crate::agent::{Agents, blob};
 use crate::layout::maps;
 use crate::layout::mm::Contexts;
@@ -62,6 +63,11 @@ impl<'s> Tracer<'s> {
     /// Offset in the agent's text of an address.
     pub(super) fn in_agent(&self, rip: u64) -> Option<u64> {
         self.image()?.offset(rip)
+    }
+
+    /// Whether a thread is about to make a call from its agent's gate.
+    pub(super) fn is_at_gate(&self, registers: &Registers) -> bool {
+        self.in_agent(registers.rip) == Some(blob::GATE_AFTER)
     }
 
     /// Maps the agent into a process that stands at the end of its exec. Where that is not possible, the program runs
@@ -121,8 +127,10 @@ impl<'s> Tracer<'s> {
             contexts.keep_only(parent);
             drop(mm);
             task.context = parent;
-            // The ring is the parent's.
-            let _ = memory.write(parent + RING, &0u64.to_le_bytes());
+            // What is mapped there is the parent's.
+            for own in [RING, TURNS] {
+                let _ = memory.write(parent + own, &0u64.to_le_bytes());
+            }
         }
         Ok(())
     }
@@ -161,7 +169,7 @@ impl<'s> Tracer<'s> {
         let mut meeting = lock(&set.meeting);
         if meeting.ring.is_none() {
             let active = self.session.active().fold(0, |mask, variant| mask | 1 << variant);
-            meeting.ring = RingMemory::new(active, &meeting.slow).ok().map(Arc::new);
+            meeting.ring = RingMemory::new(set.id, active, &meeting.slow).ok().map(Arc::new);
             if let (Some(ring), true) = (&meeting.ring, self.turns.contains_key(&set.process)) {
                 ring.take_turns();
             }
@@ -180,8 +188,10 @@ impl<'s> Tracer<'s> {
         };
         let mut calls = RemoteCalls::at_entry(stopped, registers);
         let mapped = map_ring(&mut calls, image, &ring, self.variant);
+        let shared = self.share_turns(&mut calls, image, set.process, context);
         self.defer_held(tid, &mut calls)?;
         let mapped = mapped?;
+        shared?;
         calls.back_to_entry(registers)?;
         self.defer_held(tid, &mut calls)?;
         let stopped = calls.finish()?;
@@ -216,10 +226,13 @@ impl<'s> Tracer<'s> {
         let waited_for = self.is_waited_for(tid);
         let Some(task) = self.tasks.get(&tid) else { return };
         let Some(ring) = &task.ring else { return };
-        let held = matches!(task.state, super::task::State::Held(_));
-        let wanted = self.leads() && (held || waited_for || !task.deferred.is_empty());
-        let word = &ring.notices.attention[self.variant];
-        if word.swap(u32::from(wanted), Ordering::SeqCst) == 0 && wanted {
+        let called = matches!(task.state, super::task::State::Held(_)) || !task.deferred.is_empty();
+        let mut wanted = 0;
+        if self.leads() {
+            wanted = if called { CALLED } else { 0 } | if waited_for { WAITED_FOR } else { 0 };
+        }
+        let former = ring.notices.attention[self.variant].swap(wanted, Ordering::SeqCst);
+        if wanted & !former != 0 {
             ring.announce();
         }
     }
@@ -298,6 +311,26 @@ fn map_somewhere(
         }
     }
     Ok(None)
+}
+
+/// Maps what the monitor has as `ours`, so that children have to do without; its address.
+pub(super) fn map_shared(
+    calls: &mut RemoteCalls,
+    image: &Image,
+    ours: i32,
+    size: usize,
+) -> Result<Option<u64>, Error> {
+    let Some(path) = image.path(ours) else { return Ok(None) };
+    let Some(fd) = open_ours(calls, ours, libc::O_RDWR, path)? else { return Ok(None) };
+    let start = map_somewhere(calls, image, size as u64, [READ | WRITE, SHARED, fd])?;
+    calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
+    let Some(start) = start else { return Ok(None) };
+    let forgotten = [start, size as u64, libc::MADV_DONTFORK as u64, 0, 0, 0];
+    let whole = maps_ours(calls.tid(), start, ours) && !failed(calls.call(libc::SYS_madvise, forgotten)?);
+    if !whole {
+        calls.call(libc::SYS_munmap, [start, size as u64, 0, 0, 0, 0])?;
+    }
+    Ok(whole.then_some(start))
 }
 
 /// Maps a ring, writable only where this variant is the writer; its address.

@@ -34,7 +34,7 @@ pub(super) enum Approval {
 impl Tracer<'_> {
     /// What a thread may do that stands at the entry of a call.
     pub(super) fn approval(&self, tid: i32, registers: &Registers) -> Approval {
-        let at_gate = self.leads() && self.in_agent(registers.rip) == Some(blob::GATE_AFTER);
+        let at_gate = self.leads() && self.is_at_gate(registers);
         let Some(task) = self.tasks.get(&tid).filter(|_| at_gate) else { return Approval::None };
         let (State::Running, Some(ring), Some(agents)) = (&task.state, &task.ring, &self.session.agents)
         else {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use stretto_abi::context::SIGNAL_POINT;
+use stretto_abi::context::{SIGNAL_POINT, TURN_POINT};
 use stretto_abi::ring::WITH_OUTPUTS;
 use stretto_abi::table::{BLOCKS, Mechanism, ResultKind, Who};
 use stretto_semantics::{self as semantics, Identity, Lookup};
@@ -32,6 +32,9 @@ impl Tracer<'_> {
         let tid = stopped.tid();
         let mut registers = stopped.registers()?;
         self.look_for_marker(&stopped, &registers)?;
+        if number(&registers) == TURN_POINT && self.leads() && self.is_at_gate(&registers) {
+            return self.on_turn_point(stopped, registers);
+        }
         match self.approval(tid, &registers) {
             Approval::None => {}
             given => return self.at_gate(stopped, registers, given),
@@ -154,6 +157,10 @@ impl Tracer<'_> {
         let exits =
             task.call().and_then(CallArrival::row).is_some_and(|row| row.mechanism == Mechanism::Exit);
         let tid = task.tid;
+        if self.leads() && exits {
+            // Followers are to wait for the end of the thread that has the turn.
+            self.take_back_turn_of(tid);
+        }
         if self.leads() {
             self.session.statistics.calls.fetch_add(1, Ordering::Relaxed);
         }

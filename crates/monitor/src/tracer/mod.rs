@@ -18,6 +18,7 @@ mod follower;
 mod injection;
 mod known;
 mod leader;
+mod lending;
 mod mapping;
 mod open;
 mod patch;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use stretto_patcher::Patch;
 use stretto_tracee::{Registers, SignalInfo, Stopped};
 
-use crate::agent::ring_unsafe::RingMemory;
+use crate::agent::ring_memory::RingMemory;
 use crate::clock_unsafe::Moment;
 use crate::layout::mm::Mm;
 use crate::result::{ImageInfo, LeaderResult};

@@ -13,12 +13,13 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use stretto_abi::turn::GivenUp;
+use stretto_abi::turn::{GivenUp, Holder as LentTo};
 use stretto_tracee::{Error, Resume, Stopped};
 
 use super::Tracer;
+use super::lending::Lent;
 use super::task::State;
-use crate::agent::ring_unsafe::RingMemory;
+use crate::agent::ring_memory::RingMemory;
 use crate::clock_unsafe::Moment;
 use crate::mailbox::Decision;
 
@@ -50,14 +51,23 @@ pub struct Release {
     place: GivenUp,
 }
 
+/// What happens to the turn in the leader.
+#[derive(Clone, Copy, Debug)]
+pub enum Next {
+    /// Somebody has got it.
+    Turn(Turn),
+    /// The thread of this set had it when it was taken back from the agents, or nobody had.
+    TakenBack(Option<u32>),
+}
+
 /// Who is next in the leader.
 #[derive(Clone, Copy, Debug)]
-pub struct Next {
-    pub set: u32,
+pub struct Turn {
+    set: u32,
     /// `None`: whoever had the turn before had come to the monitor, in all variants.
-    pub behind: Option<Release>,
+    behind: Option<Release>,
     /// Somebody else has had the turn for too long, and keeps it.
-    pub beside: bool,
+    beside: bool,
 }
 
 /// The turns of one process, in one variant.
@@ -72,6 +82,10 @@ pub struct Turns {
     order: VecDeque<Next>,
     /// Follower: turns that are over before they began, by set (see [`Tracer::cut_turn`]).
     cut: Vec<u32>,
+    /// Leader: a thread that had the turn has ended. Followers wait for its end before the next turn begins.
+    ended: bool,
+    /// Leader: what agents pass the turn on with.
+    pub(super) lent: Option<Lent>,
 }
 
 impl std::fmt::Display for Turns {
@@ -82,14 +96,19 @@ impl std::fmt::Display for Turns {
             .map(|holder| format!("{}{}", holder.tid, if holder.parked { " (stopped)" } else { "" }))
             .collect();
         let ready: Vec<u32> = self.ready.iter().map(|ready| ready.set).collect();
-        let order = self.order.iter().map(|next| match next.behind {
-            Some(Release { set, place }) => {
-                format!("{} behind record {} of {set}", next.set, place.0 >> 2)
+        let order = self.order.iter().map(|next| match next {
+            Next::Turn(Turn { set, behind: Some(release), .. }) => {
+                format!("{set} behind record {} of {}", release.place.0 >> 2, release.set)
             }
-            None => next.set.to_string(),
+            Next::Turn(turn) => turn.set.to_string(),
+            Next::TakenBack(set) => format!("taken back from {set:?}"),
         });
         let order: Vec<String> = order.collect();
-        write!(to, "running {holders:?}, ready sets {ready:?}, to come {order:?}, cut {:?}", self.cut)
+        write!(to, "running {holders:?}, ready sets {ready:?}, to come {order:?}, cut {:?}", self.cut)?;
+        match self.lent.as_ref().map(Lent::holder) {
+            None | Some(LentTo::Monitor) => Ok(()),
+            Some(holder) => write!(to, ", passed on by agents: {holder:?}"),
+        }
     }
 }
 
@@ -107,7 +126,7 @@ impl Turns {
 
     /// Follower: leaves turns out that are over before they began.
     fn skip_cut(&mut self) {
-        while let Some(next) = self.order.front()
+        while let Some(Next::Turn(next)) = self.order.front()
             && let Some(index) = self.cut.iter().position(|set| *set == next.set)
         {
             self.cut.swap_remove(index);
@@ -118,7 +137,9 @@ impl Turns {
     /// Follower: takes out who is next, if it may run now. `passed`: the turn that the leader gave up before has come
     /// to its end here too.
     fn follow(&mut self, passed: bool) -> Option<Ready> {
-        let Next { set: wanted, beside, .. } = *self.order.front()?;
+        let Some(Next::Turn(Turn { set: wanted, beside, .. })) = self.order.front().copied() else {
+            return None;
+        };
         let index = self.ready.iter().position(|ready| ready.set == wanted)?;
         // However long that takes: the leader's order counts. Who stays away is late some day.
         if !beside && self.holders.iter().any(|holder| !(holder.parked && passed)) {
@@ -129,6 +150,24 @@ impl Turns {
         }
         self.order.pop_front();
         self.ready.remove(index)
+    }
+}
+
+impl Turns {
+    /// Leader: who has the turn, if the monitor has nothing to do with it otherwise.
+    pub(super) fn only_holder(&self) -> Result<Option<i32>, ()> {
+        let free = self.ready.is_empty() && self.released.is_none() && !self.ended;
+        match self.holders.as_slice() {
+            [] if free => Ok(None),
+            [holder] if free => Ok(Some(holder.tid)),
+            _ => Err(()),
+        }
+    }
+
+    /// Who has the turn when it has been taken back from the agents.
+    pub(super) fn hand_back(&mut self, tid: Option<i32>, parked: bool) {
+        self.holders.clear();
+        self.holders.extend(tid.map(|tid| Holder { parked, ..Holder::new(tid) }));
     }
 }
 
@@ -153,6 +192,9 @@ impl Tracer<'_> {
         if let (Some(tid), true) = (running, turns.holders.is_empty()) {
             turns.holders.push(Holder::new(tid));
         }
+        if self.variant == 0 {
+            turns.share();
+        }
         let threads = self.tasks.values().filter(|task| task.set.process == process);
         threads.filter_map(|task| task.ring.as_deref()).for_each(RingMemory::take_turns);
     }
@@ -164,6 +206,10 @@ impl Tracer<'_> {
 
     /// Whether `tid` runs its own code among threads that take turns.
     pub(super) fn has_turn(&self, tid: i32) -> bool {
+        let Some(task) = self.tasks.get(&tid) else { return false };
+        if let Some(holder) = self.lent_to(task.set.process) {
+            return holder == LentTo::of(task.set.id);
+        }
         self.turns_of(tid).is_some_and(|turns| turns.holders.iter().any(|holder| holder.tid == tid))
     }
 
@@ -190,6 +236,11 @@ impl Tracer<'_> {
         let keeps_turn = std::mem::take(&mut task.keeps_turn);
         let set = &task.set;
         let (process, set) = (set.process, set.id);
+        if self.leads() && self.lent_to(process) == Some(LentTo::of(set)) {
+            self.tell_followers(process, Next::TakenBack(Some(set)));
+            self.tell_followers(process, Next::Turn(Turn { set, behind: None, beside: false }));
+            return self.resume(stopped, Resume::Continue, signal);
+        }
         let Some(turns) = self.turns.get_mut(&process) else {
             return self.resume(stopped, Resume::Continue, signal);
         };
@@ -204,14 +255,18 @@ impl Tracer<'_> {
 
     /// The thread's own code does not run until the next [`Self::go_on`].
     pub(super) fn give_up_turn(&mut self, tid: i32) -> Result<(), Error> {
+        if self.pass_on_for(tid) {
+            return Ok(());
+        }
         let Some(process) = self.tasks.get(&tid).map(|task| task.set.process) else {
             return Ok(());
         };
-        self.end_turn(process, tid)
+        self.remove_turn(process, tid)
     }
 
     /// The same, without meeting the followers: each does so when it has come to the same place.
     pub(super) fn give_up_turn_alone(&mut self, tid: i32) -> Result<(), Error> {
+        self.take_back_turn_of(tid);
         if self.leads()
             && self.has_turn(tid)
             && let Some(task) = self.tasks.get(&tid)
@@ -236,8 +291,22 @@ impl Tracer<'_> {
         self.pass_turn(process)
     }
 
-    /// The same as [`Self::give_up_turn`] for a thread that may not be known any more.
+    /// Leader: the monitor gives out the turns of this thread's process now.
+    pub(super) fn take_back_turn_of(&mut self, tid: i32) {
+        if let Some(process) = self.tasks.get(&tid).map(|task| task.set.process) {
+            self.take_back_turn(process);
+        }
+    }
+
+    /// A thread has ended.
     pub(super) fn end_turn(&mut self, process: u32, tid: i32) -> Result<(), Error> {
+        if let Some(turns) = self.turns.get_mut(&process) {
+            turns.ended = true;
+        }
+        self.remove_turn(process, tid)
+    }
+
+    fn remove_turn(&mut self, process: u32, tid: i32) -> Result<(), Error> {
         let Some(turns) = self.turns.get_mut(&process) else {
             return Ok(());
         };
@@ -280,14 +349,20 @@ impl Tracer<'_> {
     /// Time has passed: nobody may keep the turn for ever.
     pub(super) fn check_turns(&mut self) -> Result<(), Error> {
         let processes: Vec<u32> = self.turns.keys().copied().collect();
+        processes.iter().for_each(|process| self.check_lent(*process));
         processes.into_iter().try_for_each(|process| self.pass_turn(process))
     }
 
-    fn pass_turn(&mut self, process: u32) -> Result<(), Error> {
+    pub(super) fn pass_turn(&mut self, process: u32) -> Result<(), Error> {
         loop {
             let next =
                 if self.leads() { self.next_of_leader(process) } else { self.next_of_follower(process) };
-            let Some(ready) = next else { return Ok(()) };
+            let Some(ready) = next else {
+                if self.leads() {
+                    self.lend_turn(process);
+                }
+                return Ok(());
+            };
             let tid = ready.stopped.tid();
             if let Some(turns) = self.turns.get_mut(&process) {
                 turns.holders.push(Holder::new(tid));
@@ -319,6 +394,10 @@ impl Tracer<'_> {
 
     /// Leader: who runs now. Followers are told; who has the turn and does not give it up is asked to.
     fn next_of_leader(&mut self, process: u32) -> Option<Ready> {
+        if self.turns.get(&process)?.ready.is_empty() {
+            return None;
+        }
+        self.take_back_turn(process);
         let has_arrived =
             |tid: &i32| self.tasks.get(tid).is_some_and(|task| matches!(task.state, State::Arrived));
         let stopped: Vec<i32> = self.holders_of(process).filter(has_arrived).collect();
@@ -326,15 +405,19 @@ impl Tracer<'_> {
             let turns = self.turns.get_mut(&process)?;
             if let Some(ready) = turns.next(&stopped) {
                 let (behind, beside) = (turns.released.take(), !turns.holders.is_empty());
-                let next = Next { set: ready.set, behind, beside };
-                for variant in self.session.followers() {
-                    self.session.mailboxes[variant].post(0, Decision::Turn { process, next });
-                }
+                turns.ended = false;
+                self.tell_followers(process, Next::Turn(Turn { set: ready.set, behind, beside }));
                 return Some(ready);
             }
             if turns.ready.is_empty() || !self.take_turn_back(process) {
                 return None;
             }
+        }
+    }
+
+    pub(super) fn tell_followers(&self, process: u32, next: Next) {
+        for variant in self.session.followers() {
+            self.session.mailboxes[variant].post(0, Decision::Turn { process, next });
         }
     }
 
@@ -370,11 +453,26 @@ impl Tracer<'_> {
 
     /// Follower: who runs now, in the leader's order.
     fn next_of_follower(&mut self, process: u32) -> Option<Ready> {
-        let turns = self.turns.get_mut(&process)?;
-        turns.skip_cut();
-        let behind = turns.order.front()?.behind;
+        let behind = loop {
+            let turns = self.turns.get_mut(&process)?;
+            turns.skip_cut();
+            match *turns.order.front()? {
+                Next::Turn(turn) => break turn.behind,
+                Next::TakenBack(set) => {
+                    turns.order.pop_front();
+                    let tid = set.and_then(|set| self.by_set.get(&set).copied());
+                    let parked = tid.is_some_and(|tid| self.stands_in_monitor(tid));
+                    self.turns.get_mut(&process)?.hand_back(tid, parked);
+                }
+            }
+        };
         let passed = behind.is_none_or(|release| self.has_passed(release));
         self.turns.get_mut(&process)?.follow(passed)
+    }
+
+    fn stands_in_monitor(&self, tid: i32) -> bool {
+        let arrived = self.tasks.get(&tid).is_none_or(|task| !matches!(task.state, State::Running));
+        arrived || self.signal_before_turn(tid).is_some()
     }
 
     /// Follower: whether a thread has come to the record at which the leader's gave its turn up.

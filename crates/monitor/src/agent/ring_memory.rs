@@ -1,18 +1,15 @@
 //! The memory of a ring, as the monitor sees it.
 
-use std::fs::File;
 use std::io;
 use std::ops::Deref;
-use std::os::fd::AsRawFd;
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use stretto_abi::ring::{MAX_VARIANTS, Ring, RingWithBulk};
 
-use super::sealed_unsafe::anonymous;
+use super::shared_unsafe::{Shared, wake};
 
 /// Bytes of a ring and its bulk.
-pub const SIZE: usize = size_of::<RingWithBulk>();
+pub const SIZE: usize = Shared::<RingWithBulk>::SIZE;
 /// Bytes of a page: each of a ring's parts has one writer.
 const PAGE: u64 = 4096;
 
@@ -24,39 +21,19 @@ const MAPPED: i32 = 8;
 /// A ring: shared memory that every variant of the set maps.
 #[derive(Debug)]
 pub struct RingMemory {
-    file: File,
-    place: NonNull<RingWithBulk>,
+    memory: Shared<RingWithBulk>,
     /// Files that followers had to open again, to map them, against files that they need not open.
     mapped: AtomicI32,
 }
 
-// SAFETY: everything in a ring is an atomic.
-unsafe impl Send for RingMemory {}
-// SAFETY: as above.
-unsafe impl Sync for RingMemory {}
-
 impl RingMemory {
-    /// An empty ring in which `active` variants (bits) take part.
+    /// An empty ring of `set`, in which `active` variants (bits) take part.
     ///
     /// # Errors
     /// If there is no memory.
-    pub fn new(active: u32, slow: &[u32; MAX_VARIANTS]) -> io::Result<Self> {
-        let file = anonymous(c"stretto-ring")?;
-        file.set_len(SIZE as u64)?;
-        // SAFETY: a new shared mapping of a file that has this size.
-        let place = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                SIZE,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                file.as_raw_fd(),
-                0,
-            )
-        };
-        let place = NonNull::new(place.cast()).filter(|_| place != libc::MAP_FAILED);
-        let place = place.ok_or_else(io::Error::last_os_error)?;
-        let ring = Self { file, place, mapped: AtomicI32::new(0) };
+    pub fn new(set: u32, active: u32, slow: &[u32; MAX_VARIANTS]) -> io::Result<Self> {
+        let ring = Self { memory: Shared::new(c"stretto-ring")?, mapped: AtomicI32::new(0) };
+        ring.notices.set.store(set, Ordering::Release);
         ring.notices.active.store(active, Ordering::Release);
         for (word, count) in ring.notices.slow.iter().zip(slow) {
             word.store(*count, Ordering::Release);
@@ -67,14 +44,13 @@ impl RingMemory {
     /// The descriptor of its memory.
     #[must_use]
     pub fn descriptor(&self) -> i32 {
-        self.file.as_raw_fd()
+        self.memory.descriptor()
     }
 
     /// What is too large for records.
     #[must_use]
     pub fn bulk(&self) -> &[AtomicU64] {
-        // SAFETY: as for the ring (see `deref`).
-        unsafe { &self.place.as_ref().bulk }
+        &self.memory.bulk
     }
 
     /// Threads of the process take turns from now on.
@@ -103,10 +79,7 @@ impl RingMemory {
         if self.posts.iter().all(|post| post.sleeping.load(Ordering::SeqCst) == 0) {
             return;
         }
-        // SAFETY: the word is in memory that lives as long as `self`.
-        unsafe {
-            libc::syscall(libc::SYS_futex, std::ptr::from_ref(news), libc::FUTEX_WAKE, i32::MAX);
-        }
+        wake(news);
     }
 }
 
@@ -114,15 +87,7 @@ impl Deref for RingMemory {
     type Target = Ring;
 
     fn deref(&self) -> &Ring {
-        // SAFETY: mapped as long as `self` lives, zeroed or written by atomics; every bit pattern is valid.
-        unsafe { &self.place.as_ref().ring }
-    }
-}
-
-impl Drop for RingMemory {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is ours, and no reference outlives `self`.
-        unsafe { libc::munmap(self.place.as_ptr().cast(), SIZE) };
+        &self.memory.ring
     }
 }
 
