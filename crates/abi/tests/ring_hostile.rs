@@ -216,12 +216,13 @@ fn everything<const SIZE: usize>(case: &Case, ring: &Shared<SIZE>) {
     reading(case, ring);
     leading(case, ring, |ring| ring.describe(cursor, epoch, epoch as u8, sizes[0]));
     leading(case, ring, |ring| ring.publish(cursor, epoch));
-    leading(case, ring, |ring| ring.finish(cursor, epoch, case.seed.cast_signed(), sizes[1], epoch as u8));
     leading(case, ring, |ring| ring.cancel(cursor, epoch));
     let variant = case.seed as usize;
     following(case, ring, variant, |ring| ring.agree(variant, cursor));
     let phase = case.phase.unwrap_or(Phase::Done);
     let head = Head { phase, epoch, nr: 0, flags: 0, inputs: sizes[0], outputs: sizes[1], result: 0 };
+    let result = case.seed.cast_signed();
+    leading(case, ring, |ring| ring.finish(cursor, &Head { flags: epoch as u8, nr: epoch, result, ..head }));
     following(case, ring, variant, |ring| ring.consume(variant, cursor, &head));
 }
 
@@ -252,13 +253,12 @@ fn the_greatest_record() {
     for (inputs, outputs) in
         [(Shared::<WORDS>::PAYLOAD, 0), (0, Shared::<WORDS>::PAYLOAD), (8, Shared::<WORDS>::PAYLOAD - 8)]
     {
-        ring.describe(cursor, 1, 0, inputs);
-        ring.finish(cursor, 0, 0, outputs, 0);
+        let honest = Head { phase: Phase::Done, epoch: 0, nr: 1, flags: 0, inputs, outputs, result: 0 };
+        ring.finish(cursor, &honest);
         let head = ring.look(cursor).unwrap();
         assert_eq!((head.inputs, head.outputs), (inputs, outputs));
         bounded::<WORDS>(cursor, &head);
-        ring.describe(cursor, 1, 0, inputs + 8);
-        ring.finish(cursor, 0, 0, outputs, 0);
+        ring.finish(cursor, &Head { inputs: inputs + 8, ..honest });
         assert_eq!(ring.look(cursor), None);
     }
 }

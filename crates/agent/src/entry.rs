@@ -5,9 +5,9 @@ use core::sync::atomic::Ordering;
 use stretto_abi::context::{Context, Frame, Plan};
 use stretto_abi::policy::{Mode, mode};
 use stretto_abi::ring::{CALLED, RingWithBulk, WAITED_FOR};
-use stretto_abi::table::{CallRow, Mechanism, NONE, Table};
+use stretto_abi::table::{Mechanism, NONE, Row, Table};
 use stretto_abi::turn::Turns;
-use stretto_semantics::{Lookup, lookup};
+use stretto_semantics::{Lookup, find};
 
 use crate::machine_unsafe::{Apart, Local, bytes};
 use crate::wait::Seat;
@@ -37,7 +37,9 @@ impl Exit {
 #[derive(Debug)]
 pub struct Call<'c> {
     pub table: Table<'c>,
-    pub row: CallRow,
+    pub row: Row<'c>,
+    /// The nodes of its arguments.
+    pub nodes: [u32; 6],
     pub mode: Mode,
     pub nr: u64,
     pub args: [u64; 6],
@@ -50,7 +52,7 @@ impl Call<'_> {
     /// What goes to the gate: a call with fewer than six arguments carries the secret in the last register, which the
     /// kernel ignores.
     pub fn at_gate(&self, mut args: [u64; 6]) -> [u64; 6] {
-        if self.row.args[5] == NONE {
+        if self.nodes[5] == NONE {
             args[5] = self.plan.secret;
         }
         args
@@ -77,17 +79,17 @@ pub fn dispatch(
     // The kernel looks at 32 bits (arch/x86/entry/syscall_64.c).
     let nr = frame.rax & 0xffff_ffff;
     let args = arguments(frame);
-    let Lookup::Known(row) = lookup(&table, nr, &args, &mut Local::default()) else {
+    let Lookup::Known(row) = find(&table, nr, &args, &mut Local::default()) else {
         return Exit::Monitor;
     };
-    let mode = mode(policy, row.row);
+    let mode = mode(policy, row.index());
     // Who comes there alone would only make the others wait.
     let opens_there =
-        row.mechanism == Mechanism::Open && memory.ring.notices.opens.load(Ordering::Relaxed) != 0;
+        row.mechanism() == Mechanism::Open && memory.ring.notices.opens.load(Ordering::Relaxed) != 0;
     if mode == Mode::Monitored || opens_there {
         return Exit::Monitor;
     }
-    let call = Call { table, row, mode, nr, args, plan, apart: Apart::new(context) };
+    let call = Call { table, row, nodes: row.args(), mode, nr, args, plan, apart: Apart::new(context) };
     let seat = Seat { memory, plan, nr, turns, heeds: CALLED | WAITED_FOR };
     let outcome =
         if plan.variant == 0 { leader::make(&call, &seat) } else { follower::make(&call, &seat, context) };

@@ -56,18 +56,19 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
         ring.consume(own, cursor, &head);
         return Outcome::Monitor;
     }
-    if call.row.who == Who::Each && !same_result(call, context, head.result) {
+    if call.row.who() == Who::Each && !same_result(call, context, head.result) {
         return Outcome::Monitor;
     }
     // Before its memory changes: the monitor compares the call once more.
-    if call.row.result == ResultKind::NewFd && !failed(head.result) && !holds(call, head.result) {
+    if call.row.result() == ResultKind::NewFd && !failed(head.result) && !holds(call, head.result) {
         return Outcome::Monitor;
     }
     let outputs = outputs(seat.memory, cursor, &head);
     let mut memory = Local::default();
-    let given = call.row.flags & GIVES_NO_MEMORY == 0;
+    let given = call.row.flags() & GIVES_NO_MEMORY == 0;
     if given
-        && apply(&call.table, &call.row, &call.args, head.result, &mut memory, &call.apart, outputs).is_err()
+        && apply(&call.table, &call.nodes, &call.args, head.result, &mut memory, &call.apart, outputs)
+            .is_err()
     {
         // The record stays, for the monitor to see what there is no room for.
         return Outcome::Monitor;
@@ -94,12 +95,12 @@ fn same_result(call: &Call<'_>, context: &Context, leaders: i64) -> bool {
 /// What the monitor compares with the leader's before that may make the call.
 fn digest_of(call: &Call<'_>, record: u32) -> u64 {
     let (mut memory, key) = (Local::default(), (call.plan.key, record));
-    digest(&call.table, &call.row, &call.args, &mut memory, &call.apart, key)
+    digest(&call.table, (call.row.index(), &call.nodes), &call.args, &mut memory, &call.apart, key)
 }
 
 /// Makes a placeholder for the leader's new descriptor. False: its number is another one; then there is none.
 fn holds(call: &Call<'_>, leaders: i64) -> bool {
-    let cloexec = closed_on_exec(&call.table, &call.row, &call.args, &mut Local::default());
+    let cloexec = closed_on_exec(&call.table, call.row.cloexec(), &call.args, &mut Local::default());
     let flags = if cloexec { EFD_CLOEXEC } else { 0 };
     let (secret, never) = (call.plan.secret, &call.plan.never);
     let fd = gate(SYS_EVENTFD2, &[0, flags, 0, 0, 0, secret], never);
@@ -149,6 +150,6 @@ fn next_record(seat: &Seat<'_>, epoch: u32) -> Option<(Cursor, Head)> {
 fn same_inputs(call: &Call<'_>, seat: &Seat<'_>, cursor: Cursor, head: &Head) -> bool {
     let mut memory = Local::default();
     let mut comparer = Comparer::new(seat.memory, cursor, head);
-    gather(&call.table, &call.row, &call.args, &mut memory, &call.apart, &mut comparer);
+    gather(&call.table, &call.nodes, &call.args, &mut memory, &call.apart, &mut comparer);
     comparer.equal()
 }

@@ -6,9 +6,10 @@ use core::sync::atomic::Ordering;
 use stretto_abi::context::{OUTPUTS_POINT, SIGNAL_POINT};
 use stretto_abi::policy::Mode;
 use stretto_abi::ring::{
-    AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, CALLED, Cursor, THEN_SIGNAL, WITH_OUTPUTS, variants,
+    AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, CALLED, Cursor, Head, Phase, THEN_SIGNAL, WITH_OUTPUTS,
+    variants,
 };
-use stretto_abi::table::{GIVES_NO_MEMORY, TAKES_NO_MEMORY};
+use stretto_abi::table::{GIVES_NO_MEMORY, NONE, TAKES_NO_MEMORY};
 use stretto_semantics::{Identity, collect, gather};
 
 use crate::entry::{Call, Outcome};
@@ -19,6 +20,7 @@ use crate::vectors::{VECTORS, Vectors, redirect};
 use crate::wait::{Seat, Wait, low_half};
 
 /// Makes the call for all variants.
+#[inline(always)]
 pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     let ring = seat.ring();
     let epoch = seat.slow(0);
@@ -36,22 +38,23 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     let mut whole = inputs(call, &mut writer, &mut notes);
     let mut place = 0;
     if writer.overflow && wait_for_bulk(seat, epoch) {
-        (writer, notes, place) = (Writer::bulk(seat.memory), Notes::new(), BULK_INPUTS);
+        (writer, place) = (Writer::bulk(seat.memory), BULK_INPUTS);
+        notes.clear();
         whole = inputs(call, &mut writer, &mut notes);
     }
     let mut args = call.args;
     let mut vectors: Vectors = [const { MaybeUninit::uninit() }; VECTORS];
     // The monitor looks at the program's own memory: what lies in the ring others can write, too.
-    let taken = call.row.flags & TAKES_NO_MEMORY == 0 && call.mode != Mode::Approved;
+    let taken = call.row.flags() & TAKES_NO_MEMORY == 0 && call.mode != Mode::Approved;
     if !whole || taken && !redirect(call, &mut args, &mut vectors, &writer, &notes) {
         return Outcome::Monitor;
     }
     let passes = turn.as_ref().is_some_and(Turn::passes_among_agents);
     let lockstep = (call.mode != Mode::Ahead || passes) && followers != 0;
-    let length = writer.length;
     #[allow(clippy::cast_possible_truncation)] // a number of the table
-    ring.describe(cursor, call.nr as u32, place | if lockstep { 0 } else { AHEAD }, length);
+    let nr = call.nr as u32;
     if lockstep {
+        ring.describe(cursor, nr, place, writer.length);
         ring.publish(cursor, epoch);
         seat.wake(followers, low_half(ring.tag_word(cursor)));
         if !all_agree(seat, cursor, epoch) {
@@ -63,19 +66,35 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     let given = turn.as_ref().map(|turn| (turn, turn.give()));
     let result = gate(call.nr, &call.at_gate(args), seat.attention());
     let keeps_turn = given.is_none_or(|(turn, given)| turn.back(given));
-    if result == CANCELLED {
+    let flags = place | if lockstep { 0 } else { AHEAD };
+    if result == CANCELLED && !lockstep {
+        if keeps_turn {
+            return Outcome::Monitor;
+        }
         // Followers that have been told to give their turn up in this record wait for its end.
-        return if lockstep || !keeps_turn { cancel(seat, cursor, epoch) } else { Outcome::Monitor };
+        ring.describe(cursor, nr, flags, writer.length);
     }
-    let made = Made { call, cursor, epoch, notes: &notes, inputs: length, place, result };
-    made.hand_out(seat, writer, keeps_turn)
+    if result == CANCELLED {
+        return cancel(seat, cursor, epoch);
+    }
+    let head = Head { phase: Phase::Done, epoch, nr, flags, inputs: writer.length, outputs: 0, result };
+    hand_out(&Made { call, cursor, notes: &notes, head }, seat, writer, keeps_turn)
 }
 
 /// Gathers the inputs. False: there is no room for them, or they can't be read.
+#[inline(always)]
 fn inputs(call: &Call<'_>, writer: &mut Writer<'_>, notes: &mut Notes) -> bool {
+    if call.nodes[0] == NONE {
+        return true;
+    }
+    inputs_of_arguments(call, writer, notes)
+}
+
+#[inline(never)]
+fn inputs_of_arguments(call: &Call<'_>, writer: &mut Writer<'_>, notes: &mut Notes) -> bool {
     let mut memory = Local::default();
     let mut gathering = Gathering { writer, notes };
-    gather(&call.table, &call.row, &call.args, &mut memory, &Identity, &mut gathering);
+    gather(&call.table, &call.nodes, &call.args, &mut memory, &Identity, &mut gathering);
     !writer.overflow && !notes.overflow && !memory.faulted
 }
 
@@ -83,56 +102,58 @@ fn inputs(call: &Call<'_>, writer: &mut Writer<'_>, notes: &mut Notes) -> bool {
 struct Made<'m> {
     call: &'m Call<'m>,
     cursor: Cursor,
-    epoch: u32,
     notes: &'m Notes,
-    /// Bytes of inputs.
-    inputs: usize,
-    /// Where they are: [`BULK_INPUTS`] or 0.
-    place: u8,
-    result: i64,
+    /// Its record, without outputs.
+    head: Head,
+}
+
+/// Collects the outputs behind the inputs, or in the bulk, and lets the followers have them. Without its turn the
+/// thread goes to the monitor, which does.
+#[inline(always)]
+fn hand_out(made: &Made<'_>, seat: &Seat<'_>, mut writer: Writer<'_>, keeps_turn: bool) -> Outcome {
+    let (cursor, Head { result, mut flags, .. }) = (made.cursor, made.head);
+    let mut outputs = made.outputs(&mut writer);
+    if outputs.is_none() && flags & BULK_INPUTS == 0 && wait_for_bulk(seat, made.head.epoch) {
+        flags |= BULK_OUTPUTS;
+        outputs = made.outputs(&mut Writer::bulk(seat.memory));
+    }
+    if outputs.is_none() {
+        flags |= BY_MONITOR;
+    } else if !keeps_turn {
+        flags |= BY_MONITOR | WITH_OUTPUTS;
+    } else if seat.attention().load(Ordering::Relaxed) & CALLED != 0 {
+        flags |= THEN_SIGNAL;
+    }
+    let head = Head { flags, outputs: outputs.unwrap_or(0), ..made.head };
+    seat.ring().note_arguments(cursor, &head, &made.call.args);
+    seat.ring().finish(cursor, &head);
+    seat.wake(seat.followers(), low_half(seat.ring().tag_word(cursor)));
+    if flags & BY_MONITOR != 0 {
+        Outcome::Point(OUTPUTS_POINT, result)
+    } else if flags & THEN_SIGNAL != 0 {
+        Outcome::Point(SIGNAL_POINT, result)
+    } else {
+        Outcome::Result(result)
+    }
 }
 
 impl Made<'_> {
-    /// Collects the outputs behind the inputs, or in the bulk, and lets the followers have them. Without its turn the
-    /// thread goes to the monitor, which does.
-    fn hand_out(&self, seat: &Seat<'_>, mut writer: Writer<'_>, keeps_turn: bool) -> Outcome {
-        let (call, cursor) = (self.call, self.cursor);
-        let mut flags = self.place;
-        let mut outputs = self.outputs(&mut writer);
-        if outputs.is_none() && self.place == 0 && wait_for_bulk(seat, self.epoch) {
-            flags |= BULK_OUTPUTS;
-            outputs = self.outputs(&mut Writer::bulk(seat.memory));
-        }
-        if outputs.is_none() {
-            flags |= BY_MONITOR;
-        } else if !keeps_turn {
-            flags |= BY_MONITOR | WITH_OUTPUTS;
-        } else if seat.attention().load(Ordering::Relaxed) & CALLED != 0 {
-            flags |= THEN_SIGNAL;
-        }
-        let outputs = outputs.unwrap_or(0);
-        seat.ring().note_arguments(cursor, flags, self.inputs, outputs, &call.args);
-        seat.ring().finish(cursor, self.epoch, self.result, outputs, flags);
-        seat.wake(seat.followers(), low_half(seat.ring().tag_word(cursor)));
-        if flags & BY_MONITOR != 0 {
-            Outcome::Point(OUTPUTS_POINT, self.result)
-        } else if flags & THEN_SIGNAL != 0 {
-            Outcome::Point(SIGNAL_POINT, self.result)
-        } else {
-            Outcome::Result(self.result)
-        }
-    }
-
     /// Collects the outputs; how many bytes. `None`: they do not fit.
+    #[inline(always)]
     fn outputs(&self, writer: &mut Writer<'_>) -> Option<usize> {
-        if self.call.row.flags & GIVES_NO_MEMORY != 0 {
+        if self.call.row.flags() & GIVES_NO_MEMORY != 0 {
             return Some(0);
         }
+        self.outputs_in_memory(writer)
+    }
+
+    #[inline(never)]
+    fn outputs_in_memory(&self, writer: &mut Writer<'_>) -> Option<usize> {
         writer.pad();
         let start = writer.length;
         let (call, mut memory) = (self.call, Local::default());
-        let (table, row, args) = (&call.table, &call.row, &call.args);
-        collect(table, row, args, self.result, &mut memory, self.notes, &Identity, writer);
+        let (table, nodes, args) = (&call.table, &call.nodes, &call.args);
+        collect(table, nodes, args, self.head.result, &mut memory, self.notes, &Identity, writer);
         (!writer.overflow).then_some(writer.length - start)
     }
 }
@@ -170,6 +191,7 @@ fn all_agree(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> bool {
 }
 
 /// Waits until no follower reads any more where the next record will lie. False: the call is the monitor's.
+#[inline(always)]
 fn wait_for_room(seat: &Seat<'_>, cursor: Cursor, epoch: u32) -> bool {
     wait_for_reading(seat, epoch, |followers| seat.ring().has_room(cursor, followers))
 }
@@ -180,10 +202,13 @@ fn wait_for_bulk(seat: &Seat<'_>, epoch: u32) -> bool {
 }
 
 /// Waits until all followers (bits) have read so far that there is `room`.
+#[inline(always)]
 fn wait_for_reading(seat: &Seat<'_>, epoch: u32, room: impl Fn(u32) -> bool) -> bool {
-    if room(seat.followers()) {
-        return true;
-    }
+    room(seat.followers()) || wait_for_each(seat, epoch, room)
+}
+
+#[inline(never)]
+fn wait_for_each(seat: &Seat<'_>, epoch: u32, room: impl Fn(u32) -> bool) -> bool {
     variants(seat.followers()).all(|follower| {
         let at = &seat.ring().posts[follower].at;
         seat.until(

@@ -38,6 +38,11 @@ impl Notes {
         }
     }
 
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        (self.count, self.remembered, self.overflow) = (0, 0, false);
+    }
+
     /// Where the memory that `argument` points at stands in the payload, part by part.
     pub fn parts(&self, argument: u8) -> impl Iterator<Item = usize> + '_ {
         let parts = self.parts.get(..self.count).unwrap_or(&[]);
@@ -153,15 +158,24 @@ impl<'r> Writer<'r> {
 
     fn put(&mut self, bytes: &[u8]) {
         let Some(place) = self.take(bytes.len()) else { return };
-        // Almost all pieces are integers; for them the general copy costs more than they are worth.
-        if bytes.len() <= 16 {
-            for (to, from) in place.iter_mut().zip(bytes) {
-                *to = *from;
-            }
-            return;
-        }
         // SAFETY: `place` has the length of `bytes`, and they don't overlap: one is in the ring.
         unsafe { copy_nonoverlapping(bytes.as_ptr(), place.as_mut_ptr(), bytes.len()) }
+    }
+
+    /// Appends the first `width` bytes of `value`, at most eight. Almost all pieces are such, and no general copy is
+    /// needed for them: all eight are written, and what follows takes the place of the rest.
+    #[inline(always)]
+    fn put_word(&mut self, value: u64, width: usize) {
+        let width = width.min(8);
+        if self.length > (8 * self.payload.len()).saturating_sub(8) {
+            return self.put(value.to_le_bytes().get(..width).unwrap_or(&[]));
+        }
+        // SAFETY: these eight bytes are within the payload, see `take`.
+        unsafe {
+            let place = self.payload.as_ptr().cast_mut().cast::<u8>().add(self.length);
+            place.cast::<u64>().write_unaligned(value);
+        }
+        self.length += width;
     }
 
     fn copy<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize {
@@ -187,6 +201,11 @@ impl Sink for Gathering<'_, '_> {
         self.writer.put(bytes);
     }
 
+    #[inline(always)]
+    fn word(&mut self, value: u64, width: usize) {
+        self.writer.put_word(value, width);
+    }
+
     fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize {
         self.writer.copy(memory, address, length)
     }
@@ -201,6 +220,11 @@ impl OutSink for Writer<'_> {
         self.put(bytes);
     }
 
+    #[inline(always)]
+    fn length(&mut self, length: u32) {
+        self.put_word(length.into(), 4);
+    }
+
     fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) {
         self.copy(memory, address, length);
     }
@@ -209,11 +233,6 @@ impl OutSink for Writer<'_> {
         // Calls that receive descriptors are not made in the process.
         self.overflow = true;
     }
-}
-
-/// The inputs of a record.
-pub fn inputs<'r>(memory: &'r RingWithBulk, cursor: Cursor, head: &Head) -> &'r [u8] {
-    bytes(words(memory, cursor, head.inputs_in_bulk()), 0, head.inputs)
 }
 
 /// The outputs of a record.
@@ -238,7 +257,10 @@ fn bytes(words: &[AtomicU64], from: usize, length: usize) -> &[u8] {
 /// Compares what is gathered with the inputs in a record.
 #[derive(Debug)]
 pub struct Comparer<'r> {
-    expected: &'r [u8],
+    /// The inputs, and at most eight bytes behind them: what is short is looked at as a whole word.
+    record: &'r [u8],
+    /// Bytes of inputs.
+    length: usize,
     at: usize,
     differs: bool,
 }
@@ -246,19 +268,21 @@ pub struct Comparer<'r> {
 impl<'r> Comparer<'r> {
     /// A comparer for the record with this head.
     pub fn new(memory: &'r RingWithBulk, cursor: Cursor, head: &Head) -> Self {
-        Self { expected: inputs(memory, cursor, head), at: 0, differs: false }
+        let words = words(memory, cursor, head.inputs_in_bulk());
+        let length = head.inputs.min(8 * words.len());
+        Self { record: bytes(words, 0, (length + 8).min(8 * words.len())), length, at: 0, differs: false }
     }
 
     /// Whether all was equal, and nothing is missing.
     pub fn equal(&self) -> bool {
-        !self.differs && self.at == self.expected.len()
+        !self.differs && self.at == self.length
     }
 
     fn next(&mut self, length: usize) -> Option<&'r [u8]> {
         let end = self.at.checked_add(length)?;
-        let part = self.expected.get(self.at..end);
+        let part = self.record.get(self.at..end).filter(|_| end <= self.length);
         self.differs |= part.is_none();
-        self.at = end.min(self.expected.len());
+        self.at = end.min(self.length);
         part
     }
 }
@@ -269,6 +293,19 @@ impl Sink for Comparer<'_> {
     fn bytes(&mut self, bytes: &[u8]) {
         let expected = self.next(bytes.len());
         self.differs |= expected != Some(bytes);
+    }
+
+    #[inline(always)]
+    fn word(&mut self, value: u64, width: usize) {
+        let width = width.min(8);
+        let expected = self.record.get(self.at..).and_then(|rest| rest.first_chunk());
+        let Some(expected) = expected.filter(|_| self.at + width <= self.length) else {
+            return self.bytes(value.to_le_bytes().get(..width).unwrap_or(&[]));
+        };
+        let other = u64::from_le_bytes(*expected) ^ value;
+        // What lies beyond the width is shifted out.
+        self.differs |= width != 0 && other << (8 * (8 - width)) != 0;
+        self.at += width;
     }
 
     fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize {

@@ -48,17 +48,17 @@ impl<'t> Turn<'t> {
     /// `None`: the turn stays, whatever happens.
     pub fn needed(call: &Call<'_>, seat: &'t Seat<'t>, number: u32) -> Option<Self> {
         let notices = &seat.ring().notices;
-        if notices.turns.load(Ordering::Relaxed) == 0 || call.row.who != Who::Leader {
+        if notices.turns.load(Ordering::Relaxed) == 0 || call.row.who() != Who::Leader {
             return None;
         }
         let own = Holder::of(notices.set.load(Ordering::Relaxed));
-        let waits = call.row.flags & BLOCKS != 0;
+        let waits = call.row.flags() & BLOCKS != 0;
         let asked = || {
             seat.turns
                 .is_some_and(|turns| turns.waiting.load(Ordering::Relaxed) != 0 && turns.holder() == own)
         };
         let approved = call.mode == Mode::Approved;
-        (waits || asked()).then(|| Self { seat, own, number, courtesy: !waits, approved })
+        (waits || asked()).then_some(Self { seat, own, number, courtesy: !waits, approved })
     }
 
     /// Whether the turn can pass without the monitor: then all followers have to agree to the call before, in every mode.

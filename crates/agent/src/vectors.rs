@@ -2,7 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use stretto_abi::table::{DIR_IN, Kind};
+use stretto_abi::table::{DIR_IN, Kind, NONE};
 
 use crate::entry::Call;
 use crate::sinks_unsafe::{Notes, Writer};
@@ -26,7 +26,7 @@ pub enum Input {
 
 /// What the argument at `index` gives the kernel to read.
 pub fn input(call: &Call<'_>, index: usize) -> Input {
-    let (Some(&node), Some(&value)) = (call.row.args.get(index), call.args.get(index)) else {
+    let (Some(&node), Some(&value)) = (call.nodes.get(index), call.args.get(index)) else {
         return Input::None;
     };
     let pointer = call.table.node(node).filter(|node| node.kind == Kind::Ptr && node.dir == DIR_IN);
@@ -46,7 +46,8 @@ pub fn redirect(
     writer: &Writer<'_>,
     notes: &Notes,
 ) -> bool {
-    (0..6u8).zip(args).all(|(argument, place)| match input(call, argument.into()) {
+    let count = call.nodes.iter().take_while(|&&node| node != NONE).count();
+    (0..6u8).zip(args).take(count).all(|(argument, place)| match input(call, argument.into()) {
         Input::None => true,
         Input::Buffer => notes.parts(argument).next().is_some_and(|at| {
             *place = writer.address(at);

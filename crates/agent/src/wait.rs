@@ -93,7 +93,20 @@ impl<'s> Seat<'s> {
 
     /// Waits until `ready` gives something. It looks at what another variant writes to the word at `address`, which
     /// `value` reads, and at the monitor's notices.
+    #[inline(always)]
     pub fn until<T>(
+        &self,
+        what: Wait,
+        address: u64,
+        value: impl Fn() -> u32,
+        mut ready: impl FnMut() -> Option<T>,
+    ) -> T {
+        // What is there at once is no lesson.
+        ready().unwrap_or_else(|| self.wait(what, address, value, ready))
+    }
+
+    #[inline(never)]
+    fn wait<T>(
         &self,
         what: Wait,
         address: u64,
@@ -108,7 +121,7 @@ impl<'s> Seat<'s> {
             let news = &self.ring().notices.news;
             own.sleeping.swap(1, Ordering::SeqCst);
             let (seen, heard) = (value(), news.load(Ordering::SeqCst));
-            let result = ready();
+            let mut result = ready();
             if result.is_none() {
                 self.sleep_on(&[
                     Waiter::new(address, seen),
@@ -116,6 +129,7 @@ impl<'s> Seat<'s> {
                 ]);
             }
             own.sleeping.store(0, Ordering::Relaxed);
+            result = result.or_else(&mut ready);
             if let Some(result) = result {
                 return result;
             }
@@ -124,18 +138,12 @@ impl<'s> Seat<'s> {
 
     /// Looks for as long as that has paid lately for this call, and now and then lets others run that need the CPU:
     /// neighbours, or other processes of the same variant.
+    #[inline(always)]
     fn look<T>(&self, what: Wait, ready: &mut impl FnMut() -> Option<T>) -> Option<T> {
         let most = self.plan.looks;
         let patience = Patience::of(self, what, most);
         let mut before_yield = self.plan.before_yield;
-        for look in 0..patience.looks() {
-            if let Some(result) = ready() {
-                // What is there at once is no lesson.
-                if look > 0 {
-                    patience.keep(most, 0);
-                }
-                return Some(result);
-            }
+        for _ in 0..patience.looks() {
             before_yield -= 1;
             if before_yield > 0 {
                 core::hint::spin_loop();
@@ -143,12 +151,17 @@ impl<'s> Seat<'s> {
                 before_yield = self.plan.before_yield;
                 self.let_run();
             }
+            if let Some(result) = ready() {
+                patience.keep(most, 0);
+                return Some(result);
+            }
         }
         patience.exhausted();
         None
     }
 
     /// Wakes `variants` (bits) that sleep on the word at `address`, which has just been written.
+    #[inline(always)]
     pub fn wake(&self, variants: u32, address: u64) {
         // Who is about to sleep says so, then looks once more; the word was written, then this is read: all in one
         // order (`SeqCst`), so that one of the two sees the other. No fence: all writers exchange, which is one.
@@ -179,6 +192,7 @@ impl<'s> Seat<'s> {
         gate(SYS_FUTEX_WAITV, &arguments, &self.plan.never);
     }
 
+    #[inline(never)]
     fn wake_up(&self, address: u64, most: u64) {
         gate(SYS_FUTEX, &[address, FUTEX_WAKE, most, 0, 0, self.plan.secret], &self.plan.never);
     }

@@ -145,7 +145,7 @@ fn relocations(file: &object::File<'_>) -> Vec<(u64, i64)> {
 }
 
 /// Functions that recur and count how deep they are (`stretto_semantics::RECURSION`), as their symbols have them.
-const COUNTING: [&str; 3] = ["6target", "8at_depth", "5shape4flat"];
+const COUNTING: [&str; 3] = ["8compound", "8at_depth", "5shape4flat"];
 
 /// Bytes of stack that the agent needs at most. Addresses that stand in data are those of functions.
 fn stack(file: &object::File<'_>, text: &[u8]) -> u64 {

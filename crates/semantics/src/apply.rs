@@ -1,6 +1,6 @@
 //! A follower takes over the leader's outputs: the same walk over its own pointers, with the stream's lengths.
 
-use stretto_abi::table::{CallRow, DIR_OUT, Kind, NODE_ON_ERROR, NONE, Node, Table};
+use stretto_abi::table::{DIR_OUT, Kind, NODE_ON_ERROR, NONE, Node, Table};
 
 use crate::canon::Canon;
 use crate::expr::Scope;
@@ -31,7 +31,7 @@ struct Applier<'a, 't, M, C> {
 /// See [`ApplyError`].
 pub fn apply<M: Memory, C: Canon>(
     table: &Table<'_>,
-    call: &CallRow,
+    nodes: &[u32; 6],
     args: &[u64; 6],
     ret: i64,
     memory: &mut M,
@@ -41,7 +41,7 @@ pub fn apply<M: Memory, C: Canon>(
     let failed = failed(ret);
     let scope = Scope { table, args, ret: if failed { 0 } else { ret.cast_unsigned() }, before: &NoBefore };
     let mut applier = Applier { scope, memory, canon, stream, failed };
-    for (&index, &value) in call.args.iter().zip(args) {
+    for (&index, &value) in nodes.iter().zip(args) {
         if index == NONE {
             break;
         }
@@ -51,6 +51,7 @@ pub fn apply<M: Memory, C: Canon>(
 }
 
 impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
+    #[inline(always)]
     fn register(&mut self, index: u32, value: u64) -> Result<(), ApplyError> {
         let Some(mut node) = self.scope.table.node(index) else {
             return Ok(());
@@ -64,6 +65,7 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
         self.pointer(&node, value, 0, 0)
     }
 
+    #[inline(always)]
     fn pointer(&mut self, node: &Node, value: u64, base: u64, depth: u8) -> Result<(), ApplyError> {
         if node.kind != Kind::Ptr || value == 0 || (self.failed && node.flags & NODE_ON_ERROR == 0) {
             return Ok(());
@@ -92,19 +94,37 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
         Err(ApplyError::Fault(address))
     }
 
+    #[inline(always)]
     fn target(&mut self, index: u32, address: u64, dir: u8, base: u64, depth: u8) -> Result<(), ApplyError> {
-        let Some(node) = self.scope.table.node(index) else {
+        let Some(node) = self.scope.table.node(index).filter(|_| depth <= DEPTH) else {
             return Ok(());
         };
-        if depth > DEPTH {
-            return Ok(());
+        // What most calls have, and agents deal with all the time.
+        if node.kind == Kind::Bytes {
+            return if dir & DIR_OUT == 0 { Ok(()) } else { self.whole(address) };
         }
+        self.compound((index, &node), address, dir, base, depth)
+    }
+
+    /// One item.
+    fn whole(&mut self, address: u64) -> Result<(), ApplyError> {
+        let item = self.item()?;
+        self.put(address, item)
+    }
+
+    /// What may have parts.
+    #[inline(never)]
+    fn compound(
+        &mut self,
+        (index, node): (u32, &Node),
+        address: u64,
+        dir: u8,
+        base: u64,
+        depth: u8,
+    ) -> Result<(), ApplyError> {
         let out = dir & DIR_OUT != 0;
         match node.kind {
-            Kind::Struct if out && flat(self.scope.table, index, 0) => {
-                let item = self.item()?;
-                self.put(address, item)
-            }
+            Kind::Struct if out && flat(self.scope.table, index, 0) => self.whole(address),
             Kind::Struct => {
                 for index in node.a..node.a.saturating_add(node.b) {
                     let Some(field) = self.scope.table.field(index) else {
@@ -124,8 +144,7 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
             Kind::Array => {
                 let count = self.number()?.min(MAX_ELEMENTS);
                 if out && flat(self.scope.table, node.a, 0) {
-                    let item = self.item()?;
-                    return self.put(address, item);
+                    return self.whole(address);
                 }
                 for element in 0..count {
                     let at = address.wrapping_add(element * u64::from(node.c));
@@ -135,7 +154,7 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
             }
             Kind::Ptr => {
                 let value = integer(self.memory, address, 8);
-                self.pointer(&node, value, base, depth)
+                self.pointer(node, value, base, depth)
             }
             Kind::Switch => {
                 let selector = if out {
@@ -143,21 +162,18 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
                 } else {
                     self.scope.value(node.b, base, self.memory).unwrap_or(0)
                 };
-                match self.scope.table.case(&node, selector).filter(|&case| case != NONE) {
+                match self.scope.table.case(node, selector).filter(|&case| case != NONE) {
                     Some(case) => self.target(case, address, dir, base, depth + 1),
                     None => Ok(()),
                 }
             }
             _ if !out => Ok(()),
-            Kind::Int | Kind::Bytes | Kind::CStr | Kind::Control => {
-                let item = self.item()?;
-                self.put(address, item)
-            }
+            Kind::Int | Kind::Bytes | Kind::CStr | Kind::Control => self.whole(address),
             Kind::Address | Kind::Opaque => {
                 let value = self.canon.to_own(self.number()?);
                 self.put(address, &value.to_le_bytes())
             }
-            Kind::Iovec => self.vectors(&node, address, base),
+            Kind::Iovec => self.vectors(node, address, base),
             Kind::Ignore | Kind::CStrVec => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 //! An item is a `u32` length and that many bytes. Lengths and counts are taken from the leader here and from the
 //! stream in the follower, never from the follower's memory.
 
-use stretto_abi::table::{CallRow, DIR_OUT, Kind, NODE_MADE_FD, NODE_ON_ERROR, NONE, Node, Table};
+use stretto_abi::table::{DIR_OUT, Kind, NODE_MADE_FD, NODE_ON_ERROR, NONE, Node, Table};
 
 use crate::canon::Canon;
 use crate::expr::Scope;
@@ -15,6 +15,10 @@ use crate::{DEPTH, MAX_BYTES, MAX_ELEMENTS, MAX_VECTORS, failed};
 pub trait OutSink {
     /// Bytes of the stream.
     fn bytes(&mut self, bytes: &[u8]);
+    /// The length of an item.
+    fn length(&mut self, length: u32) {
+        self.bytes(&length.to_le_bytes());
+    }
     /// `length` bytes of the stream, which stand at `address`; zeros where they can't be read.
     fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize);
     /// The number of a descriptor that the call has made.
@@ -29,11 +33,11 @@ struct Collector<'c, 't, M, B, C, S> {
     failed: bool,
 }
 
-/// Collects the outputs of `call`, which returned `ret`, from the leader's memory.
+/// Collects the outputs of a call, whose arguments `nodes` describe and which returned `ret`, from the leader's memory.
 #[allow(clippy::too_many_arguments)] // one more than seven, all needed
 pub fn collect<M: Memory, B: Before, C: Canon, S: OutSink>(
     table: &Table<'_>,
-    call: &CallRow,
+    nodes: &[u32; 6],
     args: &[u64; 6],
     ret: i64,
     memory: &mut M,
@@ -44,7 +48,7 @@ pub fn collect<M: Memory, B: Before, C: Canon, S: OutSink>(
     let failed = failed(ret);
     let scope = Scope { table, args, ret: if failed { 0 } else { ret.cast_unsigned() }, before };
     let mut collector = Collector { scope, memory, canon, sink, failed };
-    for (&index, &value) in call.args.iter().zip(args) {
+    for (&index, &value) in nodes.iter().zip(args) {
         if index == NONE {
             break;
         }
@@ -53,6 +57,7 @@ pub fn collect<M: Memory, B: Before, C: Canon, S: OutSink>(
 }
 
 impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
+    #[inline(always)]
     fn register(&mut self, index: u32, value: u64) {
         let Some(mut node) = self.scope.table.node(index) else {
             return;
@@ -66,6 +71,7 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
         self.pointer(&node, value, 0, 0);
     }
 
+    #[inline(always)]
     fn pointer(&mut self, node: &Node, value: u64, base: u64, depth: u8) {
         if node.kind != Kind::Ptr || value == 0 || (self.failed && node.flags & NODE_ON_ERROR == 0) {
             return;
@@ -76,22 +82,34 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
     fn item(&mut self, address: u64, length: u64) {
         #[allow(clippy::cast_possible_truncation)] // below 2 GiB
         let length = length.min(MAX_BYTES) as u32;
-        self.sink.bytes(&length.to_le_bytes());
+        self.sink.length(length);
         self.sink.fill(self.memory, address, length as usize);
     }
 
     fn number(&mut self, value: u64) {
-        self.sink.bytes(&8u32.to_le_bytes());
+        self.sink.length(8);
         self.sink.bytes(&value.to_le_bytes());
     }
 
+    #[inline(always)]
     fn target(&mut self, index: u32, address: u64, dir: u8, base: u64, depth: u8) {
-        let Some(node) = self.scope.table.node(index) else {
+        let Some(node) = self.scope.table.node(index).filter(|_| depth <= DEPTH) else {
             return;
         };
-        if depth > DEPTH {
+        // What most calls have, and agents deal with all the time.
+        if node.kind == Kind::Bytes {
+            if dir & DIR_OUT != 0 {
+                let length = self.scope.value(node.b, base, self.memory).unwrap_or(0);
+                self.item(address, length);
+            }
             return;
         }
+        self.compound((index, &node), address, dir, base, depth);
+    }
+
+    /// What may have parts.
+    #[inline(never)]
+    fn compound(&mut self, (index, node): (u32, &Node), address: u64, dir: u8, base: u64, depth: u8) {
         let out = dir & DIR_OUT != 0;
         match node.kind {
             Kind::Struct if out && flat(self.scope.table, index, 0) => self.item(address, u64::from(node.c)),
@@ -123,14 +141,14 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
             }
             Kind::Ptr => {
                 let value = integer(self.memory, address, 8);
-                self.pointer(&node, value, base, depth);
+                self.pointer(node, value, base, depth);
             }
             Kind::Switch => {
                 let selector = self.scope.value(node.b, base, self.memory).unwrap_or(0);
                 if out {
                     self.number(selector);
                 }
-                if let Some(case) = self.scope.table.case(&node, selector).filter(|&case| case != NONE) {
+                if let Some(case) = self.scope.table.case(node, selector).filter(|&case| case != NONE) {
                     self.target(case, address, dir, base, depth + 1);
                 }
             }
@@ -145,14 +163,10 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
                 let value = integer(self.memory, address, 8);
                 self.number(self.canon.to_leader(value));
             }
-            Kind::Bytes => {
-                let length = self.scope.value(node.b, base, self.memory).unwrap_or(0);
-                self.item(address, length);
-            }
             Kind::CStr => self.string(address),
-            Kind::Iovec => self.vectors(&node, address, base),
-            Kind::Control => self.control(&node, address, base),
-            Kind::Ignore | Kind::CStrVec => {}
+            Kind::Iovec => self.vectors(node, address, base),
+            Kind::Control => self.control(node, address, base),
+            Kind::Bytes | Kind::Ignore | Kind::CStrVec => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! A digest of a call's inputs, for who must not take another's word for them.
 
 use stretto_abi::digest::Digest;
-use stretto_abi::table::{CallRow, Table};
+use stretto_abi::table::Table;
 
 use crate::canon::Canon;
 use crate::gather::{Part, Sink, gather};
@@ -41,7 +41,7 @@ impl Sink for Digester {
 /// The digest of what [`gather`] gives for a call with the number `record` among those of its thread.
 pub fn digest<M: Memory, C: Canon>(
     table: &Table<'_>,
-    call: &CallRow,
+    (row, nodes): (u32, &[u32; 6]),
     args: &[u64; 6],
     memory: &mut M,
     canon: &C,
@@ -49,7 +49,7 @@ pub fn digest<M: Memory, C: Canon>(
 ) -> u64 {
     let mut digester = Digester(Digest::new(key));
     digester.0.bytes(&record.to_le_bytes());
-    digester.0.bytes(&call.row.to_le_bytes());
-    gather(table, call, args, memory, canon, &mut digester);
+    digester.0.bytes(&row.to_le_bytes());
+    gather(table, nodes, args, memory, canon, &mut digester);
     digester.0.finish()
 }

@@ -1,6 +1,6 @@
 //! Lengths, counts and selectors.
 
-use stretto_abi::table::{CallRow, Expr, NONE, Table};
+use stretto_abi::table::{Expr, NONE, Table};
 
 use crate::NESTING;
 use crate::memory::{Before, Memory, NoBefore, integer};
@@ -20,8 +20,28 @@ fn truncate(value: u64, width: u32) -> u64 {
 
 impl<B: Before> Scope<'_, '_, B> {
     /// The value of expression `index` for a structure at `base`; [`NONE`] gives `None`.
+    #[inline]
     pub fn value<M: Memory>(&self, index: u32, base: u64, memory: &mut M) -> Option<u64> {
-        (index != NONE).then(|| self.at_depth(index, base, memory, 0))
+        if index == NONE {
+            return None;
+        }
+        Some(self.simple(index).unwrap_or_else(|| self.at_depth(index, base, memory, 0)))
+    }
+
+    /// The value of an expression that has no parts and looks at no memory, as most are: an agent evaluates one or two
+    /// with every call.
+    #[inline(always)]
+    fn simple(&self, index: u32) -> Option<u64> {
+        match self.table.expr(index)? {
+            Expr::Const(value) => Some(value),
+            Expr::Arg { arg, width } => Some(truncate(self.argument(arg), width)),
+            Expr::Ret => Some(self.ret),
+            _ => None,
+        }
+    }
+
+    fn argument(&self, index: u32) -> u64 {
+        self.args.get(index as usize).copied().unwrap_or(0)
     }
 
     fn was<M: Memory>(&self, address: u64, width: u32, memory: &mut M) -> u64 {
@@ -34,18 +54,18 @@ impl<B: Before> Scope<'_, '_, B> {
         integer(memory, address, width)
     }
 
+    #[inline(never)]
     fn at_depth<M: Memory>(&self, index: u32, base: u64, memory: &mut M, depth: u8) -> u64 {
         if depth > NESTING {
             return 0;
         }
-        let argument = |arg: u32| self.args.get(arg as usize).copied().unwrap_or(0);
         let mut inner = |index: u32| self.at_depth(index, base, memory, depth + 1);
         match self.table.expr(index).unwrap_or(Expr::Unknown) {
             Expr::Const(value) => value,
-            Expr::Arg { arg, width } => truncate(argument(arg), width),
+            Expr::Arg { arg, width } => truncate(self.argument(arg), width),
             Expr::Ret => self.ret,
-            Expr::Deref { arg, width } => integer(memory, argument(arg), width),
-            Expr::DerefBefore { arg, width } => self.was(argument(arg), width, memory),
+            Expr::Deref { arg, width } => integer(memory, self.argument(arg), width),
+            Expr::DerefBefore { arg, width } => self.was(self.argument(arg), width, memory),
             Expr::Field { offset, width } => integer(memory, base.wrapping_add(offset.into()), width),
             Expr::FieldBefore { offset, width } => self.was(base.wrapping_add(offset.into()), width, memory),
             Expr::Mul(one, other) => inner(one).saturating_mul(inner(other)),
@@ -65,7 +85,7 @@ pub fn evaluate<M: Memory>(table: &Table<'_>, index: u32, args: &[u64; 6], memor
     Scope { table, args, ret: 0, before: &NoBefore }.value(index, 0, memory).unwrap_or(0)
 }
 
-/// Whether the new descriptor that `call` gives is closed on exec.
-pub fn closed_on_exec<M: Memory>(table: &Table<'_>, call: &CallRow, args: &[u64; 6], memory: &mut M) -> bool {
-    evaluate(table, call.cloexec, args, memory) != 0
+/// Whether a new descriptor is closed on exec, by the expression of its call that says so.
+pub fn closed_on_exec<M: Memory>(table: &Table<'_>, index: u32, args: &[u64; 6], memory: &mut M) -> bool {
+    evaluate(table, index, args, memory) != 0
 }

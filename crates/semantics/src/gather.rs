@@ -1,6 +1,6 @@
 //! The inputs of a call, in one canonical form: equal bytes mean equal inputs.
 
-use stretto_abi::table::{CallRow, DIR_IN, DIR_OUT, Kind, NONE, Node, Table};
+use stretto_abi::table::{DIR_IN, DIR_OUT, Kind, NONE, Node, Table};
 
 use crate::canon::Canon;
 use crate::expr::Scope;
@@ -26,6 +26,11 @@ pub trait Sink {
     fn part(&mut self, part: Part);
     /// Bytes of it.
     fn bytes(&mut self, bytes: &[u8]);
+    /// The first `width` bytes of `value`, at most eight: what most parts are.
+    fn word(&mut self, value: u64, width: usize) {
+        let bytes = value.to_le_bytes();
+        self.bytes(bytes.get(..width).unwrap_or(&bytes));
+    }
     /// `length` bytes of it, which stand at `address`. Returns how many could be read.
     fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize;
     /// Memory that the call may overwrite.
@@ -56,10 +61,10 @@ struct Place {
     depth: u8,
 }
 
-/// Gathers the inputs of `call`: its registers, and the memory that they point at.
+/// Gathers the inputs of a call: its registers, which `nodes` describe, and the memory that they point at.
 pub fn gather<M: Memory, C: Canon, S: Sink>(
     table: &Table<'_>,
-    call: &CallRow,
+    nodes: &[u32; 6],
     args: &[u64; 6],
     memory: &mut M,
     canon: &C,
@@ -67,7 +72,7 @@ pub fn gather<M: Memory, C: Canon, S: Sink>(
 ) {
     let scope = Scope { table, args, ret: 0, before: &NoBefore };
     let mut gatherer = Gatherer { scope, memory, canon, sink, argument: 0 };
-    for (argument, (&node, &value)) in call.args.iter().zip(args).enumerate() {
+    for (argument, (&node, &value)) in nodes.iter().zip(args).enumerate() {
         if node == NONE {
             break;
         }
@@ -80,6 +85,7 @@ pub fn gather<M: Memory, C: Canon, S: Sink>(
 }
 
 impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
+    #[inline(always)]
     fn begin(&mut self, node: u32, place: Place) {
         self.sink.part(Part {
             argument: self.argument,
@@ -90,6 +96,7 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
         });
     }
 
+    #[inline(always)]
     fn register(&mut self, index: u32, value: u64) {
         let Some(node) = self.scope.table.node(index) else {
             return;
@@ -99,6 +106,7 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
     }
 
     /// A value that is in a register or was read from memory.
+    #[inline(always)]
     fn scalar(&mut self, index: u32, node: &Node, value: u64, place: Place) {
         if node.kind != Kind::Switch {
             return self.plain(index, node, value, place);
@@ -113,20 +121,20 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
     }
 
     /// A value that is no union.
+    #[inline(always)]
     fn plain(&mut self, index: u32, node: &Node, value: u64, place: Place) {
         match node.kind {
             Kind::Int => {
                 self.begin(index, place);
-                let bytes = value.to_le_bytes();
-                self.sink.bytes(bytes.get(..usize::from(node.width)).unwrap_or(&bytes));
+                self.sink.word(value, usize::from(node.width));
             }
             Kind::Address | Kind::Opaque => {
                 self.begin(index, place);
-                self.sink.bytes(&self.canon.to_leader(value).to_le_bytes());
+                self.sink.word(self.canon.to_leader(value), 8);
             }
             Kind::Ptr => {
                 self.begin(index, place);
-                self.sink.bytes(&[u8::from(value != 0)]);
+                self.sink.word(u64::from(value != 0), 1);
                 if value != 0 && node.dir != 0 {
                     let inside = Place { address: value, dir: node.dir, depth: place.depth + 1, ..place };
                     self.target(node.a, inside);
@@ -137,24 +145,36 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
     }
 
     /// Something in memory.
+    #[inline(always)]
     fn target(&mut self, index: u32, place: Place) {
-        let Some(node) = self.scope.table.node(index) else {
+        let Some(node) = self.scope.table.node(index).filter(|_| place.depth <= DEPTH) else {
             return;
         };
-        if place.depth > DEPTH {
+        // What most calls have, and agents deal with all the time.
+        if node.kind == Kind::Bytes {
+            if place.dir & DIR_IN != 0 {
+                let length = self.scope.value(node.b, place.base, self.memory).unwrap_or(0);
+                self.buffer(index, length, place);
+            }
             return;
         }
+        self.compound(index, &node, place);
+    }
+
+    /// What may have parts.
+    #[inline(never)]
+    fn compound(&mut self, index: u32, node: &Node, place: Place) {
         match node.kind {
-            Kind::Struct => return self.structure(&node, place),
-            Kind::Array => return self.array(&node, place),
+            Kind::Struct => return self.structure(node, place),
+            Kind::Array => return self.array(node, place),
             Kind::Switch => {
                 let selector = self.scope.value(node.b, place.base, self.memory).unwrap_or(0);
-                if let Some(case) = self.scope.table.case(&node, selector).filter(|&case| case != NONE) {
+                if let Some(case) = self.scope.table.case(node, selector).filter(|&case| case != NONE) {
                     self.target(case, Place { depth: place.depth + 1, ..place });
                 }
                 return;
             }
-            Kind::Iovec => return self.vectors(index, &node, place),
+            Kind::Iovec => return self.vectors(index, node, place),
             Kind::Ignore => return,
             _ => {}
         }
@@ -162,23 +182,19 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
             // A nested pointer is the program's even where the memory around it is the kernel's.
             if node.kind == Kind::Ptr {
                 let value = integer(self.memory, place.address, 8);
-                self.scalar(index, &node, value, place);
+                self.scalar(index, node, value, place);
             }
             return;
         }
         match node.kind {
-            Kind::Int | Kind::Address | Kind::Opaque => self.cell(index, &node, place),
+            Kind::Int | Kind::Address | Kind::Opaque => self.cell(index, node, place),
             Kind::Ptr => {
                 let value = integer(self.memory, place.address, 8);
-                self.scalar(index, &node, value, place);
-            }
-            Kind::Bytes => {
-                let length = self.scope.value(node.b, place.base, self.memory).unwrap_or(0);
-                self.buffer(index, length, place);
+                self.scalar(index, node, value, place);
             }
             Kind::CStr => self.string(index, place),
             Kind::CStrVec => self.strings(index, place),
-            Kind::Control => self.control(index, &node, place),
+            Kind::Control => self.control(index, node, place),
             _ => {}
         }
     }
@@ -209,12 +225,18 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
             self.sink.bytes(FAULT);
         }
         if place.dir & DIR_OUT != 0 && length <= 256 {
-            let mut copy = [0u8; 256];
-            if let Some(part) = copy.get_mut(..got.min(length))
-                && self.memory.read(place.address, part) == part.len()
-            {
-                self.sink.before(place.address, part);
-            }
+            self.keep(place.address, got.min(length));
+        }
+    }
+
+    /// Remembers what the call may overwrite.
+    #[inline(never)]
+    fn keep(&mut self, address: u64, length: usize) {
+        let mut copy = [0u8; 256];
+        if let Some(part) = copy.get_mut(..length)
+            && self.memory.read(address, part) == part.len()
+        {
+            self.sink.before(address, part);
         }
     }
 
@@ -296,7 +318,7 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
             let base = integer(self.memory, at, 8);
             let length = integer(self.memory, at.wrapping_add(8), 8);
             self.begin(index, Place { address: at, ..place });
-            self.sink.bytes(&length.to_le_bytes());
+            self.sink.word(length, 8);
             if place.dir & DIR_IN != 0 {
                 let take = length.min(left);
                 left -= take;

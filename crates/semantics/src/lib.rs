@@ -24,7 +24,7 @@ pub use compare::first_difference;
 pub use digest::digest;
 pub use expr::{closed_on_exec, evaluate};
 pub use gather::{Part, Sink, gather};
-pub use lookup::{Lookup, lookup};
+pub use lookup::{Lookup, find, lookup};
 pub use memory::{Before, Memory, NoBefore};
 
 /// No function calls itself, or is called back, so that more than so many of it are active at once: those that recur

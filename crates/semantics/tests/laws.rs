@@ -131,7 +131,7 @@ impl OutSink for Stream {
 
 fn gathered(table: &Table<'_>, row: &CallRow, args: &[u64; 6], memory: &mut Small) -> Vec<u8> {
     let mut stream = Stream::default();
-    gather(table, row, args, memory, &Identity, &mut stream);
+    gather(table, &row.args, args, memory, &Identity, &mut stream);
     stream.0
 }
 
@@ -144,7 +144,7 @@ fn collected(
     before: &Small,
 ) -> Vec<u8> {
     let mut stream = Stream::default();
-    collect(table, row, args, ret, memory, &Kept(before.clone()), &Identity, &mut stream);
+    collect(table, &row.args, args, ret, memory, &Kept(before.clone()), &Identity, &mut stream);
     stream.0
 }
 
@@ -202,7 +202,7 @@ proptest! {
         let blank = collected(&table, &row, &args, ret, &mut memory, &before);
         let inverse: Vec<u8> = blank.iter().map(|byte| !byte).collect();
         let mut touched = before.clone();
-        let _ = apply(&table, &row, &args, ret, &mut touched, &Identity, &inverse);
+        let _ = apply(&table, &row.args, &args, ret, &mut touched, &Identity, &inverse);
         prop_assume!(memory.1 < PATIENCE && touched.1 < PATIENCE);
         let mut leader = before.clone();
         for at in (0..SIZE).filter(|&at| touched.0[at] != before.0[at]) {
@@ -211,7 +211,7 @@ proptest! {
         let stream = collected(&table, &row, &args, ret, &mut leader, &before);
         prop_assume!(stream.len() <= LIMIT && leader.1 < PATIENCE);
         let mut follower = before.clone();
-        if apply(&table, &row, &args, ret, &mut follower, &Identity, &stream).is_ok() {
+        if apply(&table, &row.args, &args, ret, &mut follower, &Identity, &stream).is_ok() {
             prop_assume!(follower.1 < PATIENCE);
             follower.1 = 0;
             let again = collected(&table, &row, &args, ret, &mut follower, &before);
@@ -227,7 +227,7 @@ proptest! {
     ) {
         let table = Table::new(&TABLE).unwrap();
         if let Some(row) = row(&table, nr, &args, &mut memory) {
-            let _ = apply(&table, &row, &args, ret, &mut memory, &Identity, &stream);
+            let _ = apply(&table, &row.args, &args, ret, &mut memory, &Identity, &stream);
         }
     }
 }

@@ -84,13 +84,17 @@ fn halves(word: u64) -> (u32, u32) {
 }
 
 /// The variants in `set` (bits).
+#[inline(always)]
 pub fn variants(set: u32) -> impl Iterator<Item = usize> {
     let mut left = set & ((1 << MAX_VARIANTS) - 1);
-    core::iter::from_fn(move || {
-        let first = (left != 0).then(|| left.trailing_zeros() as usize);
-        left &= left.wrapping_sub(1);
-        first
-    })
+    core::iter::from_fn(
+        #[inline(always)]
+        move || {
+            let first = (left != 0).then(|| left.trailing_zeros() as usize);
+            left &= left.wrapping_sub(1);
+            first
+        },
+    )
 }
 
 /// Whether `count` is ahead of `other` (both wrap).
@@ -171,6 +175,7 @@ impl<const WORDS: usize> Shared<WORDS> {
     /// Leader: whether none of `followers` (bits) still reads where the record at `cursor` may come to lie, or the tag
     /// behind it, which its end clears: that may stand beyond the gap at the end of the ring.
     #[must_use]
+    #[inline(always)]
     pub fn has_room(&self, cursor: Cursor, followers: u32) -> bool {
         let end = Self::after(cursor, Self::RECORD).at.wrapping_add(LINE);
         variants(followers & !1).all(|variant| {
@@ -194,21 +199,26 @@ impl<const WORDS: usize> Shared<WORDS> {
         })
     }
 
-    /// Leader: writes the head of a record whose inputs are there.
+    /// Leader: writes the head of a record whose inputs are there, before it is published.
     pub fn describe(&self, cursor: Cursor, nr: u32, flags: u8, inputs: usize) {
+        self.write_head(cursor, nr, flags, (inputs, 0));
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // lengths are below ROOM
+    fn write_head(&self, cursor: Cursor, nr: u32, flags: u8, (inputs, outputs): (usize, usize)) {
         let at = Self::index(cursor);
         let before = self.posts[0].before.load(Ordering::Relaxed) / LINE as u32;
         self.data[at + 1].store(word(nr, u32::from(flags) | before << 16), Ordering::Relaxed);
-        #[allow(clippy::cast_possible_truncation)] // below ROOM
-        self.data[at + 2].store(word(inputs as u32, 0), Ordering::Relaxed);
+        self.data[at + 2].store(word(inputs as u32, outputs as u32), Ordering::Relaxed);
     }
 
-    /// Leader: writes the arguments of a call behind everything else, for reports.
-    pub fn note_arguments(&self, cursor: Cursor, flags: u8, inputs: usize, outputs: usize, args: &[u64; 6]) {
-        let phase = Phase::Done;
-        let head = Head { phase, epoch: 0, nr: 0, flags, inputs, outputs, result: 0 };
-        for (word, arg) in self.argument_words(cursor, &head).iter().zip(args) {
-            word.store(*arg, Ordering::Relaxed);
+    /// Leader: writes the arguments of a call with this head behind everything else, for reports.
+    #[inline(always)]
+    pub fn note_arguments(&self, cursor: Cursor, head: &Head, args: &[u64; 6]) {
+        if let Some(words) = self.argument_words(cursor, head).first_chunk::<6>() {
+            for (word, arg) in words.iter().zip(args) {
+                word.store(*arg, Ordering::Relaxed);
+            }
         }
     }
 
@@ -219,6 +229,7 @@ impl<const WORDS: usize> Shared<WORDS> {
         core::array::from_fn(|index| words.get(index).map_or(0, |word| word.load(Ordering::Relaxed)))
     }
 
+    #[inline(always)]
     fn argument_words(&self, cursor: Cursor, head: &Head) -> &[AtomicU64] {
         self.data.get(Self::payload(cursor) + head.arguments_at() / 8..).unwrap_or(&[])
     }
@@ -234,20 +245,13 @@ impl<const WORDS: usize> Shared<WORDS> {
         self.posts[follower % MAX_VARIANTS].agreed.load(Ordering::Acquire) == cursor.number.wrapping_add(1)
     }
 
-    /// Leader: lets followers take over the result and the outputs, which are there; `flags` are added.
-    #[allow(clippy::cast_sign_loss)] // the word holds the same bits
-    pub fn finish(&self, cursor: Cursor, epoch: u32, result: i64, outputs: usize, flags: u8) {
-        let at = Self::index(cursor);
-        let (nr, rest) = halves(self.data[at + 1].load(Ordering::Relaxed));
-        let (inputs, _) = halves(self.data[at + 2].load(Ordering::Relaxed));
-        self.data[at + 1].store(word(nr, rest | u32::from(flags)), Ordering::Relaxed);
-        #[allow(clippy::cast_possible_truncation)] // below ROOM
-        self.data[at + 2].store(word(inputs, outputs as u32), Ordering::Relaxed);
-        self.data[at + 3].store(result as u64, Ordering::Relaxed);
-        #[allow(clippy::cast_possible_truncation)] // a byte is what is wanted
-        let flags = rest as u8 | flags;
-        let (inputs, result) = (inputs as usize, 0);
-        self.end(cursor, &Head { phase: Phase::Done, epoch, nr, flags, inputs, outputs, result });
+    /// Leader: lets followers take over the result and the outputs, which are there. The head of a record that has
+    /// not been published is written only here: followers look at its line all the time.
+    #[inline(always)]
+    pub fn finish(&self, cursor: Cursor, head: &Head) {
+        self.write_head(cursor, head.nr, head.flags, (head.inputs, head.outputs));
+        self.data[Self::index(cursor) + 3].store(head.result.cast_unsigned(), Ordering::Relaxed);
+        self.end(cursor, head);
     }
 
     /// Leader: takes a published record back.
@@ -256,6 +260,7 @@ impl<const WORDS: usize> Shared<WORDS> {
         self.end(cursor, &Head { phase, epoch, nr: 0, flags: 0, inputs: 0, outputs: 0, result: 0 });
     }
 
+    #[inline(always)]
     fn end(&self, cursor: Cursor, head: &Head) {
         let next = Self::behind(cursor, head);
         self.tag_word(next).store(0, Ordering::Relaxed);
@@ -278,6 +283,7 @@ impl<const WORDS: usize> Shared<WORDS> {
 
     /// Follower: the record at `cursor`, as far as it has got; `None`: it has not been published, or makes no sense.
     #[must_use]
+    #[inline(always)]
     pub fn look(&self, cursor: Cursor) -> Option<Head> {
         let (seen, epoch) = halves(self.tag_word(cursor).load(Ordering::Acquire));
         let phase = [Phase::Published, Phase::Done, Phase::Cancelled]

@@ -1,5 +1,7 @@
 //! A described call: who executes it, what it needs of the monitor, what it gives.
 
+use super::{CALL, word_of};
+
 /// Who executes a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
@@ -61,7 +63,7 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
-    pub(super) fn from_u8(value: u8) -> Self {
+    fn from_u8(value: u8) -> Self {
         match value {
             1 => Self::Mmap,
             2 => Self::Munmap,
@@ -142,4 +144,106 @@ pub struct CallRow {
     pub cloexec: u32,
     /// Expression: address of a temporary signal mask.
     pub mask: u32,
+}
+
+/// A described call or sub-command, read in place: an agent looks at few of its words with every call.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'t> {
+    pub(super) index: u32,
+    pub(super) record: &'t [u8; CALL],
+}
+
+impl Row<'_> {
+    /// Its row number.
+    #[must_use]
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// Node of each argument, or [`NONE`](super::NONE) past the last.
+    #[must_use]
+    pub fn args(&self) -> [u32; 6] {
+        core::array::from_fn(|index| self.word(8 + 4 * index))
+    }
+
+    /// See [`Who`].
+    #[must_use]
+    pub fn who(&self) -> Who {
+        match self.record[56] {
+            1 => Who::Leader,
+            2 => Who::Each,
+            3 => Who::Local,
+            _ => Who::Refused,
+        }
+    }
+
+    /// See [`Mechanism`].
+    #[must_use]
+    pub fn mechanism(&self) -> Mechanism {
+        Mechanism::from_u8(self.record[57])
+    }
+
+    /// See [`ResultKind`].
+    #[must_use]
+    pub fn result(&self) -> ResultKind {
+        match self.record[58] {
+            1 => ResultKind::NewFd,
+            2 => ResultKind::Address,
+            3 => ResultKind::Pid,
+            _ => ResultKind::Plain,
+        }
+    }
+
+    /// Its flags: [`BLOCKS`] and so on.
+    #[must_use]
+    pub fn flags(&self) -> u32 {
+        self.word(60)
+    }
+
+    /// Expression that selects a sub-row; [`NONE`](super::NONE) if this row has no sub-commands.
+    #[must_use]
+    pub fn selector(&self) -> u32 {
+        self.word(68)
+    }
+
+    /// Expression; not 0: the new descriptor is closed on exec.
+    #[must_use]
+    pub fn cloexec(&self) -> u32 {
+        self.word(80)
+    }
+
+    /// The first of its sub-rows, and how many there are.
+    pub(super) fn sub_rows(&self) -> (u32, u32) {
+        (self.word(72), self.word(76))
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn decoded(self) -> CallRow {
+        let (sub_first, sub_count) = self.sub_rows();
+        CallRow {
+            row: self.index,
+            nr: self.word(0),
+            name: self.word(4),
+            args: self.args(),
+            arg_names: core::array::from_fn(|index| self.word(32 + 4 * index)),
+            who: self.who(),
+            mechanism: self.mechanism(),
+            result: self.result(),
+            category: self.record[59],
+            flags: self.flags(),
+            errno: self.word(64),
+            selector: self.selector(),
+            sub_first,
+            sub_count,
+            cloexec: self.cloexec(),
+            mask: self.word(84),
+            note: self.word(88),
+        }
+    }
+
+    #[inline(always)]
+    fn word(&self, at: usize) -> u32 {
+        word_of(self.record, at)
+    }
 }

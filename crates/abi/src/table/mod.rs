@@ -20,7 +20,7 @@ mod call;
 mod types;
 
 pub use call::{
-    BLOCKS, CallRow, GIVES_NO_MEMORY, MAY_SIGNAL, Mechanism, PARTIAL, ResultKind, STARTS_TASK,
+    BLOCKS, CallRow, GIVES_NO_MEMORY, MAY_SIGNAL, Mechanism, PARTIAL, ResultKind, Row, STARTS_TASK,
     TAKES_NO_MEMORY, Who,
 };
 pub use types::{DIR_IN, DIR_OUT, Expr, Field, Kind, NODE_MADE_FD, NODE_ON_ERROR, Node};
@@ -75,7 +75,8 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 /// A word of a record of known size: no bounds are left to be checked when it runs, with every call in every variant.
 #[inline(always)]
 fn word_of<const SIZE: usize>(record: &[u8; SIZE], at: usize) -> u32 {
-    u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]])
+    // As one piece: byte by byte, the compiler may keep the bytes apart.
+    record.get(at..).and_then(<[u8]>::first_chunk).map_or(NONE, |word| u32::from_le_bytes(*word))
 }
 
 impl<'t> Table<'t> {
@@ -127,14 +128,20 @@ impl<'t> Table<'t> {
     #[inline(always)]
     fn bytes_of<const SIZE: usize>(&self, section: usize, index: u32) -> Option<&'t [u8; SIZE]> {
         let at = self.record(section, index)?;
-        self.bytes.get(at..)?.first_chunk()
+        self.bytes.get(at..at + SIZE)?.first_chunk()
     }
 
     /// The row of a system-call number.
     #[must_use]
     pub fn by_number(&self, nr: u64) -> Option<CallRow> {
-        let at = self.record(0, u32::try_from(nr).ok()?)?;
-        self.call(u32_at(self.bytes, at))
+        self.row_of(nr).map(Row::decoded)
+    }
+
+    /// The row of a system-call number, in place.
+    #[must_use]
+    pub fn row_of(&self, nr: u64) -> Option<Row<'t>> {
+        let record = self.bytes_of::<INDEX>(0, u32::try_from(nr).ok()?)?;
+        self.row(u32::from_le_bytes(*record))
     }
 
     /// The number of rows, sub-commands included.
@@ -146,38 +153,11 @@ impl<'t> Table<'t> {
     /// Row `row`, if there is one.
     #[must_use]
     pub fn call(&self, row: u32) -> Option<CallRow> {
-        let record = self.bytes_of::<CALL>(1, row)?;
-        let word = |offset: usize| word_of(record, offset);
-        let byte = |offset: usize| record[offset];
-        Some(CallRow {
-            row,
-            nr: word(0),
-            name: word(4),
-            args: core::array::from_fn(|i| word(8 + 4 * i)),
-            arg_names: core::array::from_fn(|i| word(32 + 4 * i)),
-            who: match byte(56) {
-                1 => Who::Leader,
-                2 => Who::Each,
-                3 => Who::Local,
-                _ => Who::Refused,
-            },
-            mechanism: Mechanism::from_u8(byte(57)),
-            result: match byte(58) {
-                1 => ResultKind::NewFd,
-                2 => ResultKind::Address,
-                3 => ResultKind::Pid,
-                _ => ResultKind::Plain,
-            },
-            category: byte(59),
-            flags: word(60),
-            errno: word(64),
-            selector: word(68),
-            sub_first: word(72),
-            sub_count: word(76),
-            cloexec: word(80),
-            mask: word(84),
-            note: word(88),
-        })
+        self.row(row).map(Row::decoded)
+    }
+
+    fn row(&self, index: u32) -> Option<Row<'t>> {
+        Some(Row { index, record: self.bytes_of(1, index)? })
     }
 
     /// One more than the highest number that may be described.
@@ -196,15 +176,16 @@ impl<'t> Table<'t> {
 
     /// The sub-command of `parent` that `value` selects.
     #[must_use]
-    pub fn sub_call(&self, parent: &CallRow, value: u64) -> Option<CallRow> {
-        let (mut low, mut high) = (parent.sub_first, parent.sub_first.checked_add(parent.sub_count)?);
+    pub fn sub_row(&self, parent: &Row<'_>, value: u64) -> Option<Row<'t>> {
+        let (mut low, count) = parent.sub_rows();
+        let mut high = low.checked_add(count)?;
         while low < high {
             let middle = low + (high - low) / 2;
             let at = self.record(2, middle)?;
             match u64_at(self.bytes, at).cmp(&value) {
                 core::cmp::Ordering::Less => low = middle + 1,
                 core::cmp::Ordering::Greater => high = middle,
-                core::cmp::Ordering::Equal => return self.call(u32_at(self.bytes, at + 8)),
+                core::cmp::Ordering::Equal => return self.row(u32_at(self.bytes, at + 8)),
             }
         }
         None
@@ -212,6 +193,7 @@ impl<'t> Table<'t> {
 
     /// Node `index`.
     #[must_use]
+    #[inline(always)]
     pub fn node(&self, index: u32) -> Option<Node> {
         let record = self.bytes_of::<NODE>(3, index)?;
         Some(Node {
@@ -249,6 +231,7 @@ impl<'t> Table<'t> {
 
     /// Expression `index`.
     #[must_use]
+    #[inline(always)]
     pub fn expr(&self, index: u32) -> Option<Expr> {
         let record = self.bytes_of::<EXPR>(6, index)?;
         let (op, a) = (word_of(record, 0), word_of(record, 4));

@@ -24,8 +24,8 @@ pub fn make<const WORDS: usize>(call: &Call, seat: &Seat<'_, WORDS>) -> Outcome 
         return Outcome::Monitor;
     }
     let lockstep = call.mode == Mode::Lockstep && followers != 0;
-    ring.describe(cursor, call.nr(), if lockstep { 0 } else { AHEAD }, call.inputs);
     if lockstep {
+        ring.describe(cursor, call.nr(), 0, call.inputs);
         ring.publish(cursor, epoch);
         seat.wake(followers, address_of(ring.tag_word(cursor)));
         if !all_agree(seat, cursor, epoch) {
@@ -40,7 +40,7 @@ pub fn make<const WORDS: usize>(call: &Call, seat: &Seat<'_, WORDS>) -> Outcome 
         let told = lockstep || !keeps_turn;
         return if told { cancel(call, seat, cursor, epoch) } else { Outcome::Monitor };
     }
-    hand_out(call, seat, cursor, epoch, keeps_turn)
+    hand_out(call, seat, cursor, if lockstep { 0 } else { AHEAD }, epoch, keeps_turn)
 }
 
 /// Whether the call has been made, and whether the thread still has its turn.
@@ -73,6 +73,7 @@ fn hand_out<const WORDS: usize>(
     call: &Call,
     seat: &Seat<'_, WORDS>,
     cursor: Cursor,
+    ahead: u8,
     epoch: u32,
     keeps_turn: bool,
 ) -> Outcome {
@@ -90,9 +91,9 @@ fn hand_out<const WORDS: usize>(
         }
     }
     let (inputs, nr, result) = (call.inputs, call.nr(), call.result());
-    let head = Head { phase: Phase::Done, epoch, nr, flags, inputs, outputs, result };
+    let head = Head { phase: Phase::Done, epoch, nr, flags: flags | ahead, inputs, outputs, result };
     put(ring, cursor, head.arguments_at(), call.arguments());
-    ring.finish(cursor, epoch, result, outputs, flags);
+    ring.finish(cursor, &head);
     seat.wake(seat.followers(), address_of(ring.tag_word(cursor)));
     match flags {
         0 => Outcome::Result,

@@ -48,7 +48,7 @@ impl Tracer<'_> {
         };
         let cursor = ring.cursor(0);
         let key = (agents.key, cursor.number);
-        let digest = semantics::digest(&self.table, &row, &args, &mut memory, &Identity, key);
+        let digest = semantics::digest(&self.table, (row.row, &row.args), &args, &mut memory, &Identity, key);
         // Whoever is done with a record has seen it taken back, and comes with the call another time.
         let has_agreed = |follower: usize| {
             let post = &ring.posts[follower];

@@ -107,10 +107,10 @@ impl Tracer<'_> {
         {
             let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
             if self.variant == 0 {
-                semantics::gather(&self.table, row, &args, &mut memory, &Identity, &mut collector);
+                semantics::gather(&self.table, &row.args, &args, &mut memory, &Identity, &mut collector);
             } else {
                 let mm = task.mm.borrow();
-                semantics::gather(&self.table, row, &args, &mut memory, &*mm, &mut collector);
+                semantics::gather(&self.table, &row.args, &args, &mut memory, &*mm, &mut collector);
             }
         }
         if let Meaning::Known(row) = &meaning

@@ -69,7 +69,7 @@ impl Tracer<'_> {
         let mut memory = VariantMemory::new(Remote::new(tid));
         let mm = task.mm.borrow();
         let applied =
-            semantics::apply(&self.table, &row, &args, result.ret, &mut memory, &*mm, &result.stream);
+            semantics::apply(&self.table, &row.args, &args, result.ret, &mut memory, &*mm, &result.stream);
         drop(mm);
         match applied {
             Ok(()) => Ok(()),

@@ -161,14 +161,23 @@ impl Tracer<'_> {
         } else {
             let mut outputs = Outputs::default();
             let before = InputsBefore(&call.inputs);
-            semantics::collect(&self.table, row, &args, ret, &mut memory, &before, &Identity, &mut outputs);
+            semantics::collect(
+                &self.table,
+                &row.args,
+                &args,
+                ret,
+                &mut memory,
+                &before,
+                &Identity,
+                &mut outputs,
+            );
             (result.stream, result.received) = outputs.finish();
         }
         if failed(ret) {
             return result;
         }
         if row.result == ResultKind::NewFd || !result.received.is_empty() {
-            result.cloexec = semantics::closed_on_exec(&self.table, row, &args, &mut memory);
+            result.cloexec = semantics::closed_on_exec(&self.table, row.cloexec, &args, &mut memory);
         }
         match row.mechanism {
             Mechanism::Open => result.readable = readable(tid, ret),

@@ -106,12 +106,12 @@ impl Tracer<'_> {
         let mut memory = VariantMemory::new(Remote::new(tid));
         let mm = task.mm.borrow();
         let applied =
-            semantics::apply(&self.table, &row, &args, head.result, &mut memory, &*mm, &record.outputs);
+            semantics::apply(&self.table, &row.args, &args, head.result, &mut memory, &*mm, &record.outputs);
         drop(mm);
         match applied {
             Ok(()) => {
                 if row.result == ResultKind::NewFd && !failed(head.result) {
-                    let cloexec = semantics::closed_on_exec(&self.table, &row, &args, &mut memory);
+                    let cloexec = semantics::closed_on_exec(&self.table, row.cloexec, &args, &mut memory);
                     self.with_calls(tid, |tracer, calls, _| tracer.placeholder(calls, head.result, cloexec))?;
                 }
                 rendezvous::go_past(&set, variant, &ring, cursor, &head);

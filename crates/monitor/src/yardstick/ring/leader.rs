@@ -20,17 +20,16 @@ impl Variant<'_> {
         let inputs = self.inputs();
         put(ring, cursor, 0, self.input());
         put(ring, cursor, self.input().len(), &self.scalars);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a small number
-        ring.describe(cursor, self.target.kind.nr() as u32, if lockstep { 0 } else { AHEAD }, inputs);
         if lockstep {
+            ring.describe(cursor, self.nr(), 0, inputs);
             ring.publish(cursor, 0);
             seat.wake(seat.followers, low_half(ring.tag_word(cursor)));
             self.wait_for_agreement(cursor)?;
         }
         let result = self.execute(cursor);
-        let head = self.hand_out(cursor, inputs, result);
+        let head = self.hand_out(cursor, if lockstep { 0 } else { AHEAD }, inputs, result);
         put(ring, cursor, head.arguments_at(), &[0; 48]);
-        ring.finish(cursor, 0, result, head.outputs, 0);
+        ring.finish(cursor, &head);
         seat.wake(seat.followers, low_half(ring.tag_word(cursor)));
         Some(result)
     }
@@ -44,11 +43,16 @@ impl Variant<'_> {
         }
     }
 
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a small number
+    fn nr(&self) -> u32 {
+        self.target.kind.nr() as u32
+    }
+
     /// Writes the outputs behind the inputs; says where they are.
-    fn hand_out(&self, cursor: Cursor, inputs: usize, result: i64) -> Head {
+    fn hand_out(&self, cursor: Cursor, flags: u8, inputs: usize, result: i64) -> Head {
         let reads = self.target.kind.reads();
         let outputs = if reads { usize::try_from(result).unwrap_or(0).min(self.buffer.len()) } else { 0 };
-        let head = Head { phase: Phase::Done, epoch: 0, nr: 0, flags: 0, inputs, outputs, result };
+        let head = Head { phase: Phase::Done, epoch: 0, nr: self.nr(), flags, inputs, outputs, result };
         put(self.seat.ring, cursor, head.outputs_at(), &self.buffer[..outputs]);
         head
     }
