@@ -16,11 +16,17 @@ enum { RESCUED = 21, DISTURBED, QUERY_IN_CHILD, WRITE_IN_CHILD };
 enum { MARKER = SYS_munlockall, BYTES = 48, LARGE = 300000, SPIN = 30000000, ALARM = 250, SOON = 50, FEW = 120 };
 static const char FIFO[] = "fifo";
 static volatile sig_atomic_t handled, others, again, wrong, leaves, rescues;
-static int ends[2], ask[2], zero;
+static int ends[2], ask[2], heard[2], zero;
 static pid_t self;
 static char out[BYTES], in[BYTES], large[LARGE];
 static int restarts, begun, disturbances, alarm_comes = ALARM;
 static sigjmp_buf outside;
+
+/* The helper's signal has come. */
+static void heed(void) {
+    others++;
+    wrong += write(heard[1], out, 1) != 1;
+}
 
 /* It sees the program, where and as it is without an agent. What it does goes through the same place as what it
    interrupts. */
@@ -31,7 +37,7 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     if (number == SIGUSR1)
         handled++;
     else if (number == SIGUSR2)
-        others++;
+        heed();
     else if (number != SIGALRM)
         again++;
     /* Another signal may come to this handler while it is in the handler. */
@@ -76,11 +82,13 @@ static int parent_waits(void) {
     return got > 1 && strchr("027", text[0]) && text[1] == ' ';
 }
 
-/* A child that writes ('w') when the parent waits, or sends a signal ('k'), or both ('s'), or opens the FIFO ('f'), until the
-   next wish: the parent's own opening may be interrupted. It need not wait when there is another wish ('x'). */
+/* A child that writes ('w') when the parent waits, or sends a signal ('k'), or both ('s'), or writes what sends a signal ('d'),
+   or opens the FIFO ('f'), until the next wish: the parent's own opening may be interrupted. It need not wait when there is
+   another wish ('x'). It writes behind a signal only when that has been handled: who of two that are woken comes first is up to
+   the scheduler, and the way that it seldom chooses could not be covered. */
 static void helper(void) {
     struct pollfd next = {ask[0], POLLIN, 0};
-    char wish;
+    char wish, answer;
     int fifo = -1;
     while (read(ask[0], &wish, 1) == 1) {
         close(fifo);
@@ -89,6 +97,10 @@ static void helper(void) {
             usleep(100);
         if (wish == 's' || wish == 'k')
             kill(getppid(), SIGUSR2);
+        if (wish == 'd')
+            must(write(ends[1], out, BYTES), "write in the helper");
+        if (wish == 's' || wish == 'k' || wish == 'd')
+            must(read(heard[0], &answer, 1), "read in the helper");
         if (wish == 's' || wish == 'w')
             must(write(ends[1], out, BYTES), "write in the helper");
         if (wish == 'f')
@@ -129,6 +141,20 @@ static int taken_at_last(long result) {
     while (result == -EINTR && !restarts)
         result = take();
     return taken(result);
+}
+
+/* The kernel sends the signal with the data, in one call: a read that waits has both. */
+static void signal_with_data(int flags) {
+    must(fcntl(ends[0], F_SETFL, flags), "fcntl");
+}
+static void both(void) {
+    signal_with_data(O_ASYNC);
+    wish('d');
+}
+static int taken_with_signal(long result) {
+    int good = taken_at_last(result);
+    signal_with_data(0);
+    return good;
 }
 static long give(void) { return hot(SYS_write, ends[1], (long)out, BYTES); }
 static int given(long result) { return result == BYTES && drained(); }
@@ -338,11 +364,13 @@ static const struct {
     {"open", nothing, get, got, 1},
     {"waiting open", met_later, meet_at_fifo, met, 1},
     {"waiting open that ends", met_later, meet_at_fifo, met, 0},
+    {"read whose data come with a signal", both, take, taken_with_signal, 1},
 };
 
 /* One round; whether a signal came. */
 static int round_of(int kind) {
-    int before = begun = handled, heard = disturbances = others;
+    int before = begun = handled;
+    disturbances = others;
     kinds[kind].prepare();
     volatile long result = -EINTR;
     if (sigsetjmp(outside, 1) == 0) {
@@ -355,8 +383,9 @@ static int round_of(int kind) {
     meet();
     if (wrong || handled - before > 1)
         wrong_at(__LINE__, kind, handled - before);
-    if (others - heard != (kinds[kind].prepare == disturbed || kind == DISTURBED))
-        wrong_at(__LINE__, kind, others - heard);
+    int disturbing = kinds[kind].prepare == disturbed || kinds[kind].prepare == both || kind == DISTURBED;
+    if (others - disturbances != disturbing)
+        wrong_at(__LINE__, kind, others - disturbances);
     return handled - before;
 }
 
@@ -389,12 +418,16 @@ int main(int count, char **arguments) {
         out[i] = (char)('a' + i % 26);
     must(pipe(ends), "pipe");
     must(pipe(ask), "pipe");
+    must(pipe(heard), "pipe");
+    must(fcntl(ends[0], F_SETOWN, self), "fcntl");
+    must(fcntl(ends[0], F_SETSIG, SIGUSR2), "fcntl");
     must(mkfifo(FIFO, 0600), "mkfifo");
     zero = (int)must(open("/dev/zero", O_RDONLY), "open");
     note_code();
     pid_t child = (pid_t)must(fork(), "fork");
     if (child == 0) {
         close(ask[1]);
+        close(heard[1]);
         helper();
     }
     heat();

@@ -9,11 +9,12 @@ import json
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.build import compiled
 from tests.support.compare import difference
-from tests.support.runner import NATIVE, TIERS, fresh, run
+from tests.support.runner import TIERS, fresh, run
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
 #: Seconds that a round may take on a slow machine.
@@ -25,8 +26,24 @@ def build(base: Path) -> str:
     return compiled(base / "answers", [PROGRAMS / "threads/answers.c"], "-pthread", f"-I{PROGRAMS}")
 
 
-def measure(program: str, base: Path, rounds: int, variants: int) -> tuple[str, str]:
+@dataclass(frozen=True)
+class Measured:
     """What was counted in one run, and how it differs from the native one."""
+
+    variants: int
+    rounds: int
+    seconds: float
+    wrong: str
+    in_process: int = 0
+    in_monitor: int = 0
+
+    def __str__(self) -> str:
+        made = f"{self.in_process} calls in the process, {self.in_monitor} in the monitor"
+        return f"{self.variants} variants: {self.rounds} rounds, {made}, {self.seconds:.1f} s"
+
+
+def measure(program: str, base: Path, rounds: int, variants: int) -> Measured:
+    """Runs it natively and with so many variants."""
     directory, log = base / "work", base / "log.json"
     log.unlink(missing_ok=True)
     command, timeout = [program, str(rounds)], 60 + PATIENCE * rounds
@@ -36,11 +53,10 @@ def measure(program: str, base: Path, rounds: int, variants: int) -> tuple[str, 
     seen = run(command, fresh(directory), variants=variants, options=options, timeout=timeout)
     took = time.monotonic() - start
     wrong = difference(native, seen)
-    if variants == NATIVE or wrong:
-        return f"{variants} variants, {took:.1f} s", wrong
+    if wrong:
+        return Measured(variants, rounds, took, wrong)
     counted = json.loads(log.read_text().splitlines()[-1])["statistics"]
-    made = f"{counted['in_process']} calls in the process, {counted['calls']} in the monitor"
-    return f"{variants} variants: {rounds} rounds, {made}, {took:.1f} s", wrong
+    return Measured(variants, rounds, took, wrong, counted["in_process"], counted["calls"])
 
 
 def main() -> int:
@@ -53,11 +69,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="turns-") as name:
         program = build(Path(name))
         for variants in options.variants:
-            figures, wrong = measure(program, Path(name), options.rounds, variants)
-            print(figures, flush=True)
-            if wrong:
+            measured = measure(program, Path(name), options.rounds, variants)
+            print(measured, flush=True)
+            if measured.wrong:
                 failed = 1
-                print(f"wrong: {wrong}", flush=True)
+                print(f"wrong: {measured.wrong}", flush=True)
     return failed
 
 
