@@ -130,8 +130,9 @@ impl Tracer<'_> {
 
     /// Time has passed: whoever waits in an agent for a thread that makes no calls goes on with the monitor's patience.
     pub(super) fn check_lent(&mut self, process: u32) {
-        let lent = self.turns.get_mut(&process).and_then(|turns| turns.lent.as_mut());
-        if lent.is_some_and(Lent::stands_still) {
+        let Some(turns) = self.turns.get_mut(&process) else { return };
+        if turns.lent.as_mut().is_some_and(Lent::stands_still) {
+            turns.kept = true;
             self.take_back_turn(process);
         }
     }

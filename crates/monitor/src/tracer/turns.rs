@@ -82,8 +82,9 @@ pub struct Turns {
     order: VecDeque<Next>,
     /// Follower: turns that are over before they began, by set (see [`Tracer::cut_turn`]).
     cut: Vec<u32>,
-    /// Leader: a thread that had the turn has ended. Followers wait for its end before the next turn begins.
-    ended: bool,
+    /// Leader: the monitor gives out the next turn, since followers have to wait for a thread's end, or since somebody has
+    /// kept the turn for long, and those who wait for it are on their way here.
+    pub(super) kept: bool,
     /// Leader: what agents pass the turn on with.
     pub(super) lent: Option<Lent>,
 }
@@ -156,7 +157,7 @@ impl Turns {
 impl Turns {
     /// Leader: who has the turn, if the monitor has nothing to do with it otherwise.
     pub(super) fn only_holder(&self) -> Result<Option<i32>, ()> {
-        let free = self.ready.is_empty() && self.released.is_none() && !self.ended;
+        let free = self.ready.is_empty() && self.released.is_none() && !self.kept;
         match self.holders.as_slice() {
             [] if free => Ok(None),
             [holder] if free => Ok(Some(holder.tid)),
@@ -301,7 +302,7 @@ impl Tracer<'_> {
     /// A thread has ended.
     pub(super) fn end_turn(&mut self, process: u32, tid: i32) -> Result<(), Error> {
         if let Some(turns) = self.turns.get_mut(&process) {
-            turns.ended = true;
+            turns.kept = true;
         }
         self.remove_turn(process, tid)
     }
@@ -405,7 +406,7 @@ impl Tracer<'_> {
             let turns = self.turns.get_mut(&process)?;
             if let Some(ready) = turns.next(&stopped) {
                 let (behind, beside) = (turns.released.take(), !turns.holders.is_empty());
-                turns.ended = false;
+                turns.kept = false;
                 self.tell_followers(process, Next::Turn(Turn { set: ready.set, behind, beside }));
                 return Some(ready);
             }
