@@ -22,12 +22,6 @@ static char out[BYTES], in[BYTES], large[LARGE];
 static int restarts, begun, disturbances, alarm_comes = ALARM;
 static sigjmp_buf outside;
 
-/* The helper's signal has come. */
-static void heed(void) {
-    others++;
-    wrong += write(heard[1], out, 1) != 1;
-}
-
 /* It sees the program, where and as it is without an agent. What it does goes through the same place as what it
    interrupts. */
 static void on_signal(int number, siginfo_t *info, void *context) {
@@ -36,9 +30,10 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     wrong += !is_code((uintptr_t)registers[REG_RIP]) || (registers[REG_EFL] & 0x100) != 0; /* a debugger's flag */
     if (number == SIGUSR1)
         handled++;
-    else if (number == SIGUSR2)
-        heed();
-    else if (number != SIGALRM)
+    else if (number == SIGUSR2) {
+        others++;
+        wrong += write(heard[1], out, 1) != 1;
+    } else if (number != SIGALRM)
         again++;
     /* Another signal may come to this handler while it is in the handler. */
     if (__atomic_exchange_n(&rescues, 0, __ATOMIC_RELAXED))
@@ -82,10 +77,14 @@ static int parent_waits(void) {
     return got > 1 && strchr("027", text[0]) && text[1] == ' ';
 }
 
-/* A child that writes ('w') when the parent waits, or sends a signal ('k'), or both ('s'), or writes what sends a signal ('d'),
-   or opens the FIFO ('f'), until the next wish: the parent's own opening may be interrupted. It need not wait when there is
-   another wish ('x'). It writes behind a signal only when that has been handled: who of two that are woken comes first is up to
-   the scheduler, and the way that it seldom chooses could not be covered. */
+static void fill(void) {
+    must(write(ends[1], out, BYTES), "write");
+}
+
+/* A child that writes ('w') when the parent waits, or sends a signal ('k'), or sends one and then writes ('s'), or writes
+   what sends one ('d'), or opens the FIFO ('f'), until the next wish: the parent's own opening may be interrupted. It need
+   not wait when there is another wish ('x'). Behind a signal it goes on when that has been handled: otherwise the scheduler
+   chooses whether the interrupted read still has the data, and the way that it seldom chooses is not met again. */
 static void helper(void) {
     struct pollfd next = {ask[0], POLLIN, 0};
     char wish, answer;
@@ -98,11 +97,11 @@ static void helper(void) {
         if (wish == 's' || wish == 'k')
             kill(getppid(), SIGUSR2);
         if (wish == 'd')
-            must(write(ends[1], out, BYTES), "write in the helper");
-        if (wish == 's' || wish == 'k' || wish == 'd')
+            fill();
+        if (strchr("skd", wish))
             must(read(heard[0], &answer, 1), "read in the helper");
         if (wish == 's' || wish == 'w')
-            must(write(ends[1], out, BYTES), "write in the helper");
+            fill();
         if (wish == 'f')
             fifo = (int)must(open(FIFO, O_WRONLY), "open in the helper");
     }
@@ -111,10 +110,6 @@ static void helper(void) {
 
 static void wish(char what) {
     must(write(ask[1], &what, 1), "write to the helper");
-}
-
-static void fill(void) {
-    must(write(ends[1], out, BYTES), "write");
 }
 
 /* What was written is there, once. */
@@ -143,7 +138,7 @@ static int taken_at_last(long result) {
     return taken(result);
 }
 
-/* The kernel sends the signal with the data, in one call: a read that waits has both. */
+/* The kernel sends a signal with the data, in one call: the read that waits has both. */
 static void signal_with_data(int flags) {
     must(fcntl(ends[0], F_SETFL, flags), "fcntl");
 }
@@ -383,8 +378,8 @@ static int round_of(int kind) {
     meet();
     if (wrong || handled - before > 1)
         wrong_at(__LINE__, kind, handled - before);
-    int disturbing = kinds[kind].prepare == disturbed || kinds[kind].prepare == both || kind == DISTURBED;
-    if (others - disturbances != disturbing)
+    int disturbs = kinds[kind].prepare == disturbed || kinds[kind].prepare == both || kind == DISTURBED;
+    if (others - disturbances != disturbs)
         wrong_at(__LINE__, kind, others - disturbances);
     return handled - before;
 }
