@@ -39,4 +39,13 @@ impl Futexes {
         }
         self.woken.notify_all();
     }
+    /// Wakes one that sleeps on the word at `address`.
+    pub fn wake_one(&self, address: usize) {
+        let mut asleep = lock(&self.asleep);
+        let mut sleepers = asleep.iter_mut();
+        if let Some(sleeper) = sleepers.find(|words| words.is_some_and(|words| words.contains(&address))) {
+            *sleeper = None;
+        }
+        self.woken.notify_all();
+    }
 }
