@@ -1,5 +1,6 @@
 """Threads that answer each other, in short; the long run is `python -m tests.robustness.turns`."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ FEW = ROUNDS / 10
 
 
 @pytest.mark.parametrize("variants", [2, 3])
-def test_threads_that_answer_each_other_stay_together_in_the_process(variants: int, tmp_path: Path) -> None:
+def test_threads_that_answer_each_other_stay_together(variants: int, tmp_path: Path) -> None:
     measured = measure(build(tmp_path), tmp_path, ROUNDS, variants)
     assert not measured.wrong, f"{measured}\n{measured.wrong}"
-    assert measured.in_monitor < FEW, measured
+    # Where variants outnumber the CPUs, the turn passes in the monitor (decision 0005).
+    assert measured.in_monitor < FEW or variants > len(os.sched_getaffinity(0)), measured

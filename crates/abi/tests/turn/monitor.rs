@@ -188,6 +188,9 @@ impl Turns {
         if self.holder.is_some_and(|holder| self.elsewhere[holder]) || self.has_open_turn(world) {
             return;
         }
+        if world.turns.waiting.load(Ordering::SeqCst) != 0 {
+            return;
+        }
         world.turns.lend(self.holder.map_or(Holder::Nobody, word));
         in_order();
         if self.has_open_turn(world) {

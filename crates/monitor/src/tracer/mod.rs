@@ -66,6 +66,8 @@ pub struct Tracer<'s> {
     strangers: FxHashMap<i32, Stopped>,
     /// By process, for those with several threads.
     turns: FxHashMap<u32, Turns>,
+    /// Whether agents may pass the turn on (`lending`).
+    lends: bool,
     dropped: bool,
     last_tick: Moment,
     /// A tracee was resumed since the last wait: it needs the CPU now.
@@ -92,6 +94,7 @@ impl<'s> Tracer<'s> {
             by_set: FxHashMap::default(),
             strangers: FxHashMap::default(),
             turns: FxHashMap::default(),
+            lends: variant == 0 && !placement.crowded(),
             dropped: false,
             last_tick: Moment::now(),
             resumed: true,

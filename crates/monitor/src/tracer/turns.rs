@@ -82,8 +82,9 @@ pub struct Turns {
     order: VecDeque<Next>,
     /// Follower: turns that are over before they began, by set (see [`Tracer::cut_turn`]).
     cut: Vec<u32>,
-    /// Leader: the monitor gives out the next turn, since followers have to wait for a thread's end, or since somebody has
-    /// kept the turn for long, and those who wait for it are on their way here.
+    /// Leader: the monitor gives out the next turn, since followers have to wait for a thread's end or for a call that each
+    /// variant makes at its own pace, or since somebody has kept the turn for long, and those who wait for it are on their
+    /// way here.
     pub(super) kept: bool,
     /// Leader: what agents pass the turn on with.
     pub(super) lent: Option<Lent>,
@@ -193,7 +194,7 @@ impl Tracer<'_> {
         if let (Some(tid), true) = (running, turns.holders.is_empty()) {
             turns.holders.push(Holder::new(tid));
         }
-        if self.variant == 0 {
+        if self.lends {
             turns.share();
         }
         let threads = self.tasks.values().filter(|task| task.set.process == process);
@@ -406,7 +407,8 @@ impl Tracer<'_> {
             let turns = self.turns.get_mut(&process)?;
             if let Some(ready) = turns.next(&stopped) {
                 let (behind, beside) = (turns.released.take(), !turns.holders.is_empty());
-                turns.kept = false;
+                // Whoever makes call after call at its own pace would have it lent and taken back with each.
+                turns.kept = behind.is_some_and(|release| release.set == ready.set);
                 self.tell_followers(process, Next::Turn(Turn { set: ready.set, behind, beside }));
                 return Some(ready);
             }
