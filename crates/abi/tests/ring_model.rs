@@ -9,15 +9,17 @@
 //! what old values it may still read is not bounded.
 #![cfg(loom)]
 
+#[path = "protocol/explore.rs"]
+mod explore;
 mod protocol;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use loom::model::Builder;
 use loom::thread;
 use stretto_abi::ring::{Cursor, Phase, tag};
 
+use explore::explore;
 use protocol::World;
 use protocol::call::{Call, Mode};
 use protocol::monitor::attract;
@@ -77,16 +79,7 @@ impl<const WORDS: usize> Model<WORDS> {
     fn check(self, calls: &[Call]) {
         let calls: Vec<Call> = (0..).zip(calls).map(|(number, call)| Call { number, ..*call }).collect();
         let calls = Arc::new(calls);
-        let executions = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&executions);
-        let mut builder = Builder::new();
-        builder.preemption_bound = Some(self.bound);
-        builder.max_branches = 10_000;
-        builder.check(move || {
-            counter.fetch_add(1, Ordering::Relaxed);
-            self.run(&calls);
-        });
-        println!("{} executions", executions.load(Ordering::Relaxed));
+        explore(self.bound, move || self.run(&calls));
     }
 
     fn run(self, calls: &Arc<Vec<Call>>) {

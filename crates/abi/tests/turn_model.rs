@@ -7,14 +7,15 @@
 //! One thread at a time runs its own code, and all come to their end; the model checker reports a deadlock.
 #![cfg(loom)]
 
+#[path = "protocol/explore.rs"]
+mod explore;
 mod turn;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use loom::model::Builder;
 use loom::thread;
 
+use explore::explore;
 use turn::Call::{LocalWrite, Open, Poll, Read, SlowRead, Write};
 use turn::Start::{InCall, New, Running};
 use turn::{Call, Start, World, agent};
@@ -37,16 +38,7 @@ impl Model {
     /// Lets threads live.
     fn check(self, threads: &[(Start, &'static [Call])]) {
         let threads = threads.to_vec();
-        let executions = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&executions);
-        let mut builder = Builder::new();
-        builder.preemption_bound = Some(self.bound);
-        builder.max_branches = 10_000;
-        builder.check(move || {
-            counter.fetch_add(1, Ordering::Relaxed);
-            self.run(&threads);
-        });
-        println!("{} executions", executions.load(Ordering::Relaxed));
+        explore(self.bound, move || self.run(&threads));
     }
 
     fn run(self, threads: &[(Start, &'static [Call])]) {

@@ -40,8 +40,11 @@ impl Lent {
         self.word.holder()
     }
 
+    /// Wakes the agents that wait for the turn, which has just changed hands.
     fn wake(&self) {
-        wake(self.word.word(Holder::Nobody).0);
+        if self.word.waiting.load(Ordering::SeqCst) != 0 {
+            wake(self.word.word(Holder::Nobody).0);
+        }
     }
 
     /// Whether agents have waited since the last time, and the turn did not pass.
@@ -118,9 +121,7 @@ impl Tracer<'_> {
         let Some(task) = self.tasks.get(&tid).filter(|_| self.leads()) else { return false };
         let lent = self.turns.get(&task.set.process).and_then(|turns| turns.lent.as_ref());
         let Some(lent) = lent.filter(|lent| lent.word.pass_on(Holder::of(task.set.id))) else { return false };
-        if lent.word.waiting.load(Ordering::SeqCst) != 0 {
-            lent.wake();
-        }
+        lent.wake();
         true
     }
 

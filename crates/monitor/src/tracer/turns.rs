@@ -153,9 +153,7 @@ impl Turns {
         self.order.pop_front();
         self.ready.remove(index)
     }
-}
 
-impl Turns {
     /// Leader: who has the turn, if the monitor has nothing to do with it otherwise.
     pub(super) fn only_holder(&self) -> Result<Option<i32>, ()> {
         let free = self.ready.is_empty() && self.released.is_none() && !self.kept;
