@@ -20,6 +20,13 @@ def test_each_its_own_agent(call: str, part: str, attack: Attempt) -> None:
     assert (result.status, result.stdout) == (DIVERGENCE, "ready\n"), str(result)
 
 
+def test_calls_do_not_take_what_lies_with_agents(attack: Attempt) -> None:
+    """Other processes of the leader share some of it: they could change it when it has been compared."""
+    result = attack("named")
+    assert (result.status, result.stdout) == (0, "ready\nEFAULT\n"), str(result)
+    assert not result.files, str(result)
+
+
 def through(result: Result, lines: str) -> None:
     """The attempts had these results, and all variants go on."""
     assert (result.status, result.stdout) == (0, f"ready\n{lines}after\n"), str(result)

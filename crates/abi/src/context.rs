@@ -107,6 +107,8 @@ pub struct Plan {
     pub never: AtomicU32,
     /// The variants on the same CPU, as bits: waiting for one of them means letting it run.
     pub neighbours: u32,
+    /// Address of the run's [`Doorbells`](crate::doorbell::Doorbells).
+    pub doorbells: u64,
     /// Followers: the key of their digests. The leader's is 0.
     pub key: [u64; 2],
 }
@@ -124,6 +126,7 @@ impl Plan {
             u64::from(self.variant) | u64::from(self.looks) << 32,
             u64::from(self.before_yield),
             u64::from(self.neighbours),
+            self.doorbells,
             self.key[0],
             self.key[1],
         ];

@@ -10,6 +10,7 @@ extern crate std;
 
 pub mod context;
 pub mod digest;
+pub mod doorbell;
 pub mod policy;
 pub mod ring;
 pub mod table;

@@ -3,6 +3,7 @@
 use core::sync::atomic::Ordering;
 
 use stretto_abi::context::{Context, Frame, Plan};
+use stretto_abi::doorbell::Doorbells;
 use stretto_abi::policy::{Mode, mode};
 use stretto_abi::ring::{CALLED, RingWithBulk, WAITED_FOR};
 use stretto_abi::table::{Mechanism, NONE, Row, Table};
@@ -59,19 +60,23 @@ impl Call<'_> {
     }
 }
 
+/// What this thread shares with its counterparts, and the monitor.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'s> {
+    pub memory: &'s RingWithBulk,
+    /// Leader: the turn among the threads of its process, if agents may pass it on.
+    pub turns: Option<&'s Turns>,
+    pub doorbells: &'s Doorbells,
+}
+
 /// The arguments of the call in `frame`, in order.
 fn arguments(frame: &Frame) -> [u64; 6] {
     [frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9]
 }
 
 /// Makes the call in `frame` for this variant, or sends the thread to the monitor with it.
-pub fn dispatch(
-    frame: &mut Frame,
-    context: &Context,
-    plan: &Plan,
-    memory: &RingWithBulk,
-    turns: Option<&Turns>,
-) -> Exit {
+pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, shared: &Shared<'_>) -> Exit {
+    let Shared { memory, turns, doorbells } = *shared;
     let Some(table) = Table::checked_before(bytes(plan.table, plan.table_length)) else {
         return Exit::Monitor;
     };
@@ -90,7 +95,7 @@ pub fn dispatch(
         return Exit::Monitor;
     }
     let call = Call { table, row, nodes: row.args(), mode, nr, args, plan, apart: Apart::new(context) };
-    let seat = Seat { memory, plan, nr, turns, heeds: CALLED | WAITED_FOR };
+    let seat = Seat { memory, plan, nr, turns, doorbells, heeds: CALLED | WAITED_FOR };
     let outcome =
         if plan.variant == 0 { leader::make(&call, &seat) } else { follower::make(&call, &seat, context) };
     match outcome {

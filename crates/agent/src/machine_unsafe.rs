@@ -8,11 +8,12 @@ use core::arch::global_asm;
 use core::sync::atomic::AtomicU32;
 
 use stretto_abi::context::{Context, Frame, Plan, REGIONS};
+use stretto_abi::doorbell::Doorbells;
 use stretto_abi::ring::{CALLED, RingWithBulk};
 use stretto_abi::turn::Turns;
 use stretto_semantics::{Memory, Region, Regions};
 
-use crate::entry::{Exit, dispatch};
+use crate::entry::{Exit, Shared, dispatch};
 
 // gate(nr rdi, arguments rsi: *const [u64; 6], attention rdx: *const u32) -> rax
 global_asm!(
@@ -258,7 +259,9 @@ pub unsafe extern "C" fn enter(frame: *mut Frame, context: *const Context) -> u6
     let turns = context.turns.load(core::sync::atomic::Ordering::Relaxed) as *const Turns;
     // SAFETY: the monitor has mapped them there, or says 0.
     let turns = unsafe { turns.as_ref() };
-    dispatch(frame, context, plan, memory, turns).link()
+    // SAFETY: mapped with the agent, and never unmapped.
+    let doorbells = unsafe { &*(plan.doorbells as *const Doorbells) };
+    dispatch(frame, context, plan, &Shared { memory, turns, doorbells }).link()
 }
 
 /// What lies apart from the leader's in this variant, as the monitor has told.

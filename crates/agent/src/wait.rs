@@ -3,6 +3,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use stretto_abi::context::Plan;
+use stretto_abi::doorbell::Doorbells;
 use stretto_abi::ring::{self, CALLS, MAX_VARIANTS, Ring, RingWithBulk, WAITS};
 use stretto_abi::turn::Turns;
 
@@ -56,6 +57,7 @@ pub struct Seat<'s> {
     pub nr: u64,
     /// Leader: the turn among the threads of its process, if agents may pass it on.
     pub turns: Option<&'s Turns>,
+    pub doorbells: &'s Doorbells,
     /// Which bits of [`Self::attention`] send the call to the monitor.
     pub heeds: u32,
 }
@@ -143,13 +145,15 @@ impl<'s> Seat<'s> {
         let most = self.plan.looks;
         let patience = Patience::of(self, what, most);
         let mut before_yield = self.plan.before_yield;
+        let mut rung = self.doorbells.rung(self.variant());
         for _ in 0..patience.looks() {
             before_yield -= 1;
-            if before_yield > 0 {
+            let now = self.doorbells.rung(self.variant());
+            if before_yield > 0 && now == rung {
                 core::hint::spin_loop();
             } else {
-                before_yield = self.plan.before_yield;
-                self.let_run();
+                (before_yield, rung) = (self.plan.before_yield, now);
+                self.go_away();
             }
             if let Some(result) = ready() {
                 patience.keep(most, 0);
@@ -165,11 +169,24 @@ impl<'s> Seat<'s> {
     pub fn wake(&self, variants: u32, address: u64) {
         // Who is about to sleep says so, then looks once more; the word was written, then this is read: all in one
         // order (`SeqCst`), so that one of the two sees the other. No fence: all writers exchange, which is one.
-        let asleep = ring::variants(variants)
-            .any(|variant| self.ring().posts[variant].sleeping.load(Ordering::SeqCst) != 0);
+        let (mut asleep, mut away) = (false, 0);
+        for variant in ring::variants(variants) {
+            let post = &self.ring().posts[variant];
+            asleep |= post.sleeping.load(Ordering::SeqCst) != 0;
+            away |= u32::from(post.away.load(Ordering::Relaxed) != 0) << variant;
+        }
         if asleep {
             self.wake_up(address, MAX_VARIANTS as u64);
         }
+        self.doorbells.ring(away);
+    }
+
+    /// Lets others on this CPU run until it is called.
+    fn go_away(&self) {
+        let away = &self.ring().posts[self.variant()].away;
+        away.store(1, Ordering::Relaxed);
+        self.let_run();
+        away.store(0, Ordering::Relaxed);
     }
 
     /// Lets others on this CPU run.

@@ -3,6 +3,8 @@
 use stretto_semantics::Memory;
 use stretto_tracee::Remote;
 
+use crate::agent::territory;
+
 /// Bytes that are fetched at once for small reads: a structure's fields cost one system call together.
 const WINDOW: usize = 256;
 
@@ -50,6 +52,36 @@ impl VariantMemory {
     fn remembered(&self, address: u64, length: usize) -> Option<&[u8]> {
         let skip = usize::try_from(address.checked_sub(self.start)?).ok()?;
         self.window[..self.length].get(skip..skip.checked_add(length)?)
+    }
+}
+
+/// The same, and whether anything was read where agents lie.
+#[derive(Debug)]
+pub struct Watched {
+    memory: VariantMemory,
+    pub agents: bool,
+}
+
+impl Watched {
+    /// Nothing has been read yet.
+    #[must_use]
+    pub fn new(remote: Remote) -> Self {
+        Self { memory: VariantMemory::new(remote), agents: false }
+    }
+}
+
+impl Memory for Watched {
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> usize {
+        self.agents |= territory::is_within(address);
+        self.memory.read(address, buffer)
+    }
+
+    fn announce(&mut self, ranges: &[(u64, usize)]) {
+        self.memory.announce(ranges);
+    }
+
+    fn write(&mut self, address: u64, data: &[u8]) -> usize {
+        self.memory.write(address, data)
     }
 }
 

@@ -1,6 +1,7 @@
 /* approved WHAT: all variants make the directory "agreed", in a call that the monitor approves at the gate; the leader
    has been taken over. WHAT: "again": it comes once more with the same call; "rewound": and tells that it is at the
    same record; "other": followers agree to its record, then it comes with another path, "same": or with that one;
+   "shared": or with that one, in memory that other processes of the leader may write;
    "withdrawn": it takes the record back, all make the call in the monitor, then it comes with the record again. */
 #include "hostile.h"
 
@@ -61,6 +62,8 @@ static void attack(const char *what) {
         if (strcmp(what, "withdrawn") == 0)
             withdraw();
         const char *path = strcmp(what, "other") == 0 ? other : agreed;
+        if (strcmp(what, "shared") == 0)
+            path = strcpy((char *)(uintptr_t)plan()->doorbells + PAGE / 2, agreed);
         result = at_gate(SYS_mkdir, (long)path, 0700, 0, 0, 0, (long)plan()->secret);
         if (result == 0 && path == agreed)
             _exit(0);

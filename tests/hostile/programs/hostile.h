@@ -24,8 +24,8 @@ struct context {
 };
 struct plan {
     uint64_t table, table_length, policy, policy_length, secret;
-    uint32_t variant, looks, never, neighbours;
-    uint64_t key[2];
+    uint32_t variant, looks, before_yield, never, neighbours;
+    uint64_t doorbells, key[2];
 };
 
 /* Below everything that the kernel, the monitor and language runtimes choose (crates/monitor/src/agent/image.rs). */
@@ -120,7 +120,7 @@ static inline uint8_t *stub(void) {
 struct post {
     uint32_t agreed, done;
     uint64_t at, digest, rest_of_line[5];
-    uint32_t sleeping, rest_of_that[15];
+    uint32_t sleeping, away, rest_of_that[14];
     uint32_t before, rest_of_this[15];
     uint32_t turn, rest_of_line_of_turn[15];
     uint32_t patience[64];

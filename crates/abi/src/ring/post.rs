@@ -85,6 +85,8 @@ pub struct Post {
     pub digest: AtomicU64,
     /// It sleeps, or is about to.
     pub sleeping: Line<AtomicU32>,
+    /// Beside it, as it is read with it: it has let others on its CPU run, and looks again when it is back.
+    pub away: AtomicU32,
     /// Bytes from the beginning of the last record to `at`; only the leader's matters.
     pub before: Line<AtomicU32>,
     /// Leader: its turn among the threads of the process.

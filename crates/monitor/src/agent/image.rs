@@ -105,13 +105,15 @@ impl Image {
             before_yield,
             never: AtomicU32::new(0),
             neighbours: placement.neighbours(variant),
+            doorbells: 0,
             key,
         };
-        bytes[plan_at..plan_at + size_of::<Plan>()].copy_from_slice(&plan.bytes());
         let paths_at = aligned(&mut bytes);
         bytes.extend(paths());
         let length = bytes.len().next_multiple_of(4096);
         bytes.resize(length, 0);
+        let plan = Plan { doorbells: base + length as u64, ..plan };
+        bytes[plan_at..plan_at + size_of::<Plan>()].copy_from_slice(&plan.bytes());
         let gate = Gate { after: base + blob::GATE_AFTER, secret };
         Ok(Self {
             file: sealed(c"stretto-agent", &bytes)?,

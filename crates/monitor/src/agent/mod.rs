@@ -9,15 +9,19 @@ mod sealed_unsafe;
 pub mod shared_unsafe;
 pub mod territory;
 
+use stretto_abi::doorbell::Doorbells;
 use stretto_abi::table::Table;
 
 use crate::placement::Placement;
 use image::Image;
+use shared_unsafe::Shared;
 
 /// The agents of a run, one image a variant.
 #[derive(Debug)]
 pub struct Agents {
     images: Vec<Image>,
+    /// Mapped behind each image.
+    pub doorbells: Shared<Doorbells>,
     /// Of the digests with which followers agree to what the monitor approves.
     pub key: [u64; 2],
     /// Visits of a `syscall` instruction before it is patched.
@@ -54,7 +58,13 @@ impl Agents {
                 Image::new(variant, table, (&policy, rules(variant)), placement, key, random)
             })
             .collect::<std::io::Result<_>>()?;
-        Ok(Self { images, key, patch_after: patch_after.max(1), ring_after: patch_after / RING_PART })
+        Ok(Self {
+            images,
+            doorbells: Shared::new(c"stretto-doorbells")?,
+            key,
+            patch_after: patch_after.max(1),
+            ring_after: patch_after / RING_PART,
+        })
     }
 
     /// The image of `variant`.

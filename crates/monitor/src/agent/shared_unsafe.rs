@@ -8,6 +8,7 @@ use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
+use stretto_abi::doorbell::Doorbells;
 use stretto_abi::ring::RingWithBulk;
 use stretto_abi::turn::Turns;
 
@@ -23,6 +24,8 @@ pub unsafe trait Shareable {}
 unsafe impl Shareable for RingWithBulk {}
 // SAFETY: atomics only.
 unsafe impl Shareable for Turns {}
+// SAFETY: atomics only.
+unsafe impl Shareable for Doorbells {}
 
 /// A `T` in shared memory, zeroed at first.
 #[derive(Debug)]

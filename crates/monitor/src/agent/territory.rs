@@ -4,6 +4,7 @@ use stretto_abi::table::{CallRow, Kind, Mechanism, Table};
 
 use super::image::{AREA, AREAS};
 use crate::config::MAX_VARIANTS;
+use crate::taskset::Inputs;
 
 /// The category of calls about what is mapped (`CATEGORIES` in `python/stretto/syscalls/compile.py`).
 const MEMORY: u8 = 3;
@@ -31,6 +32,20 @@ pub fn touches(table: &Table<'_>, row: &CallRow, args: &[u64; 6]) -> bool {
     }
 }
 
+/// Whether a call gives the kernel something that lies in the areas. What begins below them ends there: their first
+/// page is not mapped.
+#[must_use]
+pub fn gives(inputs: &Inputs) -> bool {
+    inputs.parts.iter().any(|(part, _)| is_within(part.address))
+}
+
+/// Whether something lies in the areas. Other processes of the variant may change some of it while the kernel reads
+/// (`stretto_abi::doorbell`), and without Stretto there is nothing: a call that names it fails.
+#[must_use]
+pub fn is_within(address: u64) -> bool {
+    overlaps(address, 1)
+}
+
 const FIXED_NOREPLACE: u64 = libc::MAP_FIXED_NOREPLACE as u64;
 
 /// Whether an mmap without MAP_FIXED wishes for a place where agents may lie: the kernel must find another one.
@@ -46,7 +61,17 @@ fn overlaps(address: u64, length: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use stretto_semantics::Part;
+
     use super::*;
+
+    #[test]
+    fn what_a_call_gives_from_the_areas_is_found() {
+        let part = |address| (Part { argument: 0, depth: 1, node: 0, field: 0, address }, 0);
+        let inputs =
+            |address| Inputs { parts: vec![part(0), part(0x1000), part(address)], ..Inputs::default() };
+        assert!(!gives(&inputs(AREAS - 1)) && gives(&inputs(AREAS)) && gives(&inputs(AREAS + AREA)));
+    }
 
     #[test]
     fn ranges_that_reach_into_the_areas_overlap() {

@@ -244,6 +244,9 @@ fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: 
     if table.is_some_and(|table| territory::touches(&table, row, &call.args())) {
         return session.post_all(set, &Decision::Refuse(libc::ENOMEM));
     }
+    if session.agents.is_some() && territory::gives(&call.inputs) {
+        return session.post_all(set, &Decision::Refuse(libc::EFAULT));
+    }
     match (row.who, row.mechanism) {
         (Who::Refused, _) => {
             crate::warnings::refused(session, call, row);

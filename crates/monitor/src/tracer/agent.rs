@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use stretto_abi::context::{Context, REGIONS, REGIONS_AT, RESULT, RING, SLOT, SLOTS, TURNS};
+use stretto_abi::doorbell::Doorbells;
 use stretto_abi::ring::{CALLED, WAITED_FOR};
 use stretto_semantics::failed;
 use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
@@ -14,6 +15,7 @@ use super::Tracer;
 use super::open::file_identity;
 use crate::agent::image::Image;
 use crate::agent::ring_memory::{RingMemory, SIZE, writable};
+use crate::agent::shared_unsafe::Shared;
 use crate::agent::{Agents, blob};
 use crate::layout::maps;
 use crate::layout::mm::Contexts;
@@ -75,14 +77,18 @@ impl<'s> Tracer<'s> {
     pub(super) fn install_agent(&mut self, stopped: Stopped) -> Result<Stopped, Error> {
         let tid = stopped.tid();
         let filtered = self.task(tid)?.filtered;
-        let Some(image) = self.image().filter(|_| !filtered) else { return Ok(stopped) };
+        let session = self.session;
+        let (Some(image), Some(agents)) = (self.image().filter(|_| !filtered), &session.agents) else {
+            return Ok(stopped);
+        };
+        let doorbells = &agents.doorbells;
         let registers = stopped.registers()?;
         let entry = registers.rip;
         let original = stopped.peek(entry)?;
         stopped.poke(entry, original & !0xffff | 0x050f)?;
         let mut calls = RemoteCalls::with_instruction(stopped, &registers, entry + 2);
         // The kernel maps more of a new stack than it uses (setup_arg_pages, fs/exec.c).
-        let mapped = map_agent(&mut calls, image, registers.rsp - 512);
+        let mapped = map_agent(&mut calls, image, doorbells, registers.rsp - 512);
         let mut registers = Registers { orig_rax: u64::MAX, rax: 0, ..registers };
         if let Some(mut contexts) = mapped? {
             let memory = Remote::new(tid);
@@ -271,7 +277,12 @@ impl<'s> Tracer<'s> {
 }
 
 /// Maps code, plan and contexts. `None`: the agent can't be opened there.
-fn map_agent(calls: &mut RemoteCalls, image: &Image, scratch: u64) -> Result<Option<Contexts>, Error> {
+fn map_agent(
+    calls: &mut RemoteCalls,
+    image: &Image,
+    doorbells: &Shared<Doorbells>,
+    scratch: u64,
+) -> Result<Option<Contexts>, Error> {
     // Nobody shares the memory of a program that has just begun.
     let path = format!("/proc/{}/fd/{}\0", std::process::id(), image.file.as_raw_fd());
     if Remote::new(calls.tid()).write(scratch, path.as_bytes()) != path.len() {
@@ -285,10 +296,27 @@ fn map_agent(calls: &mut RemoteCalls, image: &Image, scratch: u64) -> Result<Opt
     let rest = image.length - image.text;
     let rest = calls.call(libc::SYS_mmap, [image.base + image.text, rest, READ, flags, fd, image.text])?;
     calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
+    if failed(text) || failed(rest) || !map_doorbells(calls, image, doorbells)? {
+        return Ok(None);
+    }
     let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) as u64;
     let slots = map_somewhere(calls, image, SLOT * SLOTS, [READ | WRITE, flags, u64::MAX])?;
-    let whole = ![text, rest].into_iter().any(failed);
-    Ok(slots.filter(|_| whole).map(Contexts::new))
+    Ok(slots.map(Contexts::new))
+}
+
+/// Maps the doorbells where the plan says. Children have them from their parents.
+fn map_doorbells(
+    calls: &mut RemoteCalls,
+    image: &Image,
+    doorbells: &Shared<Doorbells>,
+) -> Result<bool, Error> {
+    let ours = doorbells.descriptor();
+    let Some(path) = image.path(ours) else { return Ok(false) };
+    let Some(fd) = open_ours(calls, ours, libc::O_RDWR, path)? else { return Ok(false) };
+    let (place, size) = (image.base + image.length, Shared::<Doorbells>::SIZE as u64);
+    let mapped = calls.call(libc::SYS_mmap, [place, size, READ | WRITE, SHARED | FIXED_NOREPLACE, fd, 0])?;
+    calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
+    Ok(!failed(mapped))
 }
 
 /// Places that are tried.

@@ -15,7 +15,7 @@ use stretto_tracee::{Error, Registers, Remote, Resume, Stopped, arguments};
 use super::Tracer;
 use super::task::State;
 use crate::agent::blob;
-use crate::memory::VariantMemory;
+use crate::memory::Watched;
 use crate::taskset::number;
 
 /// What the monitor says to a call at its entry.
@@ -41,7 +41,7 @@ impl Tracer<'_> {
             return Approval::None;
         };
         let args = arguments(registers);
-        let mut memory = VariantMemory::new(Remote::new(tid));
+        let mut memory = Watched::new(Remote::new(tid));
         let row = match semantics::lookup(&self.table, number(registers), &args, &mut memory) {
             Lookup::Known(row) if self.is_approvable(&row) => row,
             _ => return Approval::None,
@@ -56,7 +56,8 @@ impl Tracer<'_> {
                 && post.done.load(Ordering::Relaxed) == cursor.number
                 && post.digest.load(Ordering::Relaxed) == digest
         };
-        if !self.session.followers().all(has_agreed) {
+        // Processes of the leader share some of what lies with its agents.
+        if memory.agents || !self.session.followers().all(has_agreed) {
             Approval::None
         } else if task.approved == Some(cursor.number) || self.takes_turns(tid) && !self.has_turn(tid) {
             Approval::NotHere
