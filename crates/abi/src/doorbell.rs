@@ -2,7 +2,7 @@
 //!
 //! Several threads of a variant wait for their counterparts at once, each at its ring, and take turns with
 //! `sched_yield`. The one that runs can't see the other rings. So who has let others run says so
-//! ([`Post::away`](crate::ring::Post::away)), and who writes what it waits for rings; then everybody on that CPU lets
+//! ([`AWAY`](crate::ring::AWAY)), and who writes what it waits for rings; then everybody on that CPU lets
 //! the others run at once, until the one that was meant finds its ring changed.
 
 #[cfg(not(loom))]

@@ -80,9 +80,7 @@ impl Case {
             word.store(self.word(state) as u32, Relaxed);
         }
         for post in &ring.posts {
-            for word in
-                [&post.agreed, &post.done, &post.before, &post.sleeping, &post.away, &post.patience[0]]
-            {
+            for word in [&post.agreed, &post.done, &post.before, &post.sleeping, &post.patience[0]] {
                 word.store(self.word(state) as u32, Relaxed);
             }
             // Now and then near the cursor.
@@ -108,7 +106,7 @@ impl Case {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Picture {
     notices: Vec<u32>,
-    posts: Vec<[u64; 8]>,
+    posts: Vec<[u64; 7]>,
     data: Vec<u64>,
 }
 
@@ -117,9 +115,9 @@ fn picture<const SIZE: usize>(ring: &Shared<SIZE>) -> Picture {
     let single = [&notices.news, &notices.active, &notices.attached];
     let words = single.into_iter().chain(&notices.attention).chain(&notices.slow);
     let post = |post: &Post| {
-        let small = [&post.agreed, &post.done, &post.before, &post.sleeping, &post.away, &post.patience[0]];
-        let [agreed, done, before, sleeping, away, looks] = small.map(|word| word.load(Relaxed).into());
-        [agreed, done, before, sleeping, away, looks, post.at.load(Relaxed), post.calls.load(Relaxed)]
+        let small = [&post.agreed, &post.done, &post.before, &post.sleeping, &post.patience[0]];
+        let [agreed, done, before, sleeping, looks] = small.map(|word| word.load(Relaxed).into());
+        [agreed, done, before, sleeping, looks, post.at.load(Relaxed), post.calls.load(Relaxed)]
     };
     Picture {
         notices: words.map(|word| word.load(Relaxed)).collect(),
@@ -202,7 +200,7 @@ fn following<const SIZE: usize>(
     act(ring);
     let after = picture(ring);
     assert_eq!((before.notices, before.data), (after.notices, after.data));
-    let others = |posts: Vec<[u64; 8]>| {
+    let others = |posts: Vec<[u64; 7]>| {
         let other = move |&(index, _): &(usize, _)| index != variant % MAX_VARIANTS;
         posts.into_iter().enumerate().filter(other).collect::<Vec<_>>()
     };

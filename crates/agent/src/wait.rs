@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use stretto_abi::context::Plan;
 use stretto_abi::doorbell::Doorbells;
-use stretto_abi::ring::{self, CALLS, MAX_VARIANTS, Ring, RingWithBulk, WAITS};
+use stretto_abi::ring::{self, ASLEEP, AWAY, CALLS, MAX_VARIANTS, Ring, RingWithBulk, WAITS};
 use stretto_abi::turn::Turns;
 
 use crate::machine_unsafe::gate;
@@ -121,7 +121,7 @@ impl<'s> Seat<'s> {
             }
             let own = &self.ring().posts[self.variant()];
             let news = &self.ring().notices.news;
-            own.sleeping.swap(1, Ordering::SeqCst);
+            own.sleeping.swap(ASLEEP, Ordering::SeqCst);
             let (seen, heard) = (value(), news.load(Ordering::SeqCst));
             let mut result = ready();
             if result.is_none() {
@@ -171,9 +171,11 @@ impl<'s> Seat<'s> {
         // order (`SeqCst`), so that one of the two sees the other. No fence: all writers exchange, which is one.
         let (mut asleep, mut away) = (false, 0);
         for variant in ring::variants(variants) {
-            let post = &self.ring().posts[variant];
-            asleep |= post.sleeping.load(Ordering::SeqCst) != 0;
-            away |= u32::from(post.away.load(Ordering::Relaxed) != 0) << variant;
+            match self.ring().posts[variant].sleeping.load(Ordering::SeqCst) {
+                0 => {}
+                AWAY => away |= 1 << variant,
+                _ => asleep = true,
+            }
         }
         if asleep {
             self.wake_up(address, MAX_VARIANTS as u64);
@@ -183,10 +185,10 @@ impl<'s> Seat<'s> {
 
     /// Lets others on this CPU run until it is called.
     fn go_away(&self) {
-        let away = &self.ring().posts[self.variant()].away;
-        away.store(1, Ordering::Relaxed);
+        let own = &self.ring().posts[self.variant()];
+        own.sleeping.store(AWAY, Ordering::Relaxed);
         self.let_run();
-        away.store(0, Ordering::Relaxed);
+        own.sleeping.store(0, Ordering::Relaxed);
     }
 
     /// Lets others on this CPU run.

@@ -120,7 +120,7 @@ static inline uint8_t *stub(void) {
 struct post {
     uint32_t agreed, done;
     uint64_t at, digest, rest_of_line[5];
-    uint32_t sleeping, away, rest_of_that[14];
+    uint32_t sleeping, rest_of_that[15];
     uint32_t before, rest_of_this[15];
     uint32_t turn, rest_of_line_of_turn[15];
     uint32_t patience[64];

@@ -32,7 +32,7 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 
 use crate::turn::GivenUp;
 
-pub use post::{CALLED, Line, Notices, Patience, Post, WAITED_FOR};
+pub use post::{ASLEEP, AWAY, CALLED, Line, Notices, Patience, Post, WAITED_FOR};
 pub use record::{
     AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, Cursor, Head, Phase, THEN_SIGNAL, WITH_OUTPUTS, tag,
 };

@@ -1,9 +1,9 @@
 //! What the monitor and each variant tell the others, beside the records.
 
 #[cfg(not(loom))]
-use core::sync::atomic::{AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 #[cfg(loom)]
-use loom::sync::atomic::{AtomicU32, AtomicU64};
+use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::{MAX_VARIANTS, WAITS};
 use crate::turn::Turn;
@@ -70,6 +70,11 @@ impl core::ops::Deref for Patience {
     }
 }
 
+/// It sleeps, or is about to.
+pub const ASLEEP: u32 = 1;
+/// It has let others on its CPU run, and looks again when it is back.
+pub const AWAY: u32 = 2;
+
 /// What one variant tells the others. What changes with every record, what seldom changes, and what is its own stand in
 /// lines apart: a line that another CPU has just written costs 0.1-0.4 us.
 #[derive(Debug, Default)]
@@ -83,10 +88,8 @@ pub struct Post {
     pub at: AtomicU64,
     /// Follower: a digest of its own inputs, written before it agrees to a call that the monitor approves.
     pub digest: AtomicU64,
-    /// It sleeps, or is about to.
+    /// [`ASLEEP`], [`AWAY`]; 0: it does not wait, or looks.
     pub sleeping: Line<AtomicU32>,
-    /// Beside it, as it is read with it: it has let others on its CPU run, and looks again when it is back.
-    pub away: AtomicU32,
     /// Bytes from the beginning of the last record to `at`; only the leader's matters.
     pub before: Line<AtomicU32>,
     /// Leader: its turn among the threads of the process.
@@ -99,4 +102,12 @@ pub struct Post {
     pub bulk: AtomicU64,
     /// Leader: how far each follower had read when it was last looked at.
     pub seen: [AtomicU64; MAX_VARIANTS],
+}
+
+impl Post {
+    /// Whether it sleeps, or is about to.
+    #[must_use]
+    pub fn is_asleep(&self) -> bool {
+        self.sleeping.load(Ordering::SeqCst) == ASLEEP
+    }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-use stretto_abi::ring::{MAX_VARIANTS, Ring, RingWithBulk};
+use stretto_abi::ring::{MAX_VARIANTS, Post, Ring, RingWithBulk};
 
 use super::shared_unsafe::{Shared, wake};
 
@@ -76,10 +76,9 @@ impl RingMemory {
     pub fn announce(&self) {
         let news = &self.notices.news;
         news.fetch_add(1, Ordering::SeqCst);
-        if self.posts.iter().all(|post| post.sleeping.load(Ordering::SeqCst) == 0) {
-            return;
+        if self.posts.iter().any(Post::is_asleep) {
+            wake(news);
         }
-        wake(news);
     }
 }
 

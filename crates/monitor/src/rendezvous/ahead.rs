@@ -97,7 +97,7 @@ pub fn check_ring(session: &Session, set: &TaskSet) {
     let asleep = |variant: &usize| {
         let post = &ring.posts[*variant];
         let agreed = post.agreed.load(Ordering::Relaxed) != post.done.load(Ordering::Relaxed);
-        post.sleeping.load(Ordering::Relaxed) != 0 && !(agreed && *variant != 0)
+        post.is_asleep() && !(agreed && *variant != 0)
     };
     let mut sent = false;
     for variant in 0..session.config.variants {
