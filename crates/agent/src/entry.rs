@@ -1,5 +1,6 @@
 //! What to do with a call that a stub brings.
 
+use core::cell::Cell;
 use core::sync::atomic::Ordering;
 
 use stretto_abi::context::{Context, Frame, Plan};
@@ -37,10 +38,8 @@ impl Exit {
 /// A call on its way through the agent.
 #[derive(Debug)]
 pub struct Call<'c> {
-    pub table: Table<'c>,
+    pub table: &'c Table<'c>,
     pub row: Row<'c>,
-    /// The nodes of its arguments.
-    pub nodes: [u32; 6],
     pub mode: Mode,
     pub nr: u64,
     pub args: [u64; 6],
@@ -50,13 +49,12 @@ pub struct Call<'c> {
 }
 
 impl Call<'_> {
-    /// What goes to the gate: a call with fewer than six arguments carries the secret in the last register, which the
-    /// kernel ignores.
-    pub fn at_gate(&self, mut args: [u64; 6]) -> [u64; 6] {
-        if self.nodes[5] == NONE {
+    /// Makes `args` what goes to the gate: a call with fewer than six arguments carries the secret in the last register,
+    /// which the kernel ignores.
+    pub fn add_secret(&self, args: &mut [u64; 6]) {
+        if self.row.arg(5) == NONE {
             args[5] = self.plan.secret;
         }
-        args
     }
 }
 
@@ -94,8 +92,8 @@ pub fn dispatch(frame: &mut Frame, context: &Context, plan: &Plan, shared: &Shar
     if mode == Mode::Monitored || opens_there {
         return Exit::Monitor;
     }
-    let call = Call { table, row, nodes: row.args(), mode, nr, args, plan, apart: Apart::new(context) };
-    let seat = Seat { memory, plan, nr, turns, doorbells, heeds: CALLED | WAITED_FOR };
+    let call = Call { table: &table, row, mode, nr, args, plan, apart: Apart::new(context) };
+    let seat = Seat { memory, plan, nr, turns, doorbells, heeds: Cell::new(CALLED | WAITED_FOR) };
     let outcome =
         if plan.variant == 0 { leader::make(&call, &seat) } else { follower::make(&call, &seat, context) };
     match outcome {

@@ -23,7 +23,7 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
     let ring = seat.ring();
     let own = seat.variant();
     let epoch = seat.slow(own);
-    let Some((cursor, head)) = next_record(seat, epoch) else {
+    let Some((cursor, head)) = next_record(seat, call.mode, epoch) else {
         return Outcome::Monitor;
     };
     // The monitor finds out who asks for what: disagreement needs no other alarm.
@@ -67,7 +67,7 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
     let mut memory = Local::default();
     let given = call.row.flags() & GIVES_NO_MEMORY == 0;
     if given
-        && apply(&call.table, &call.nodes, &call.args, head.result, &mut memory, &call.apart, outputs)
+        && apply(call.table, &call.row.args(), &call.args, head.result, &mut memory, &call.apart, outputs)
             .is_err()
     {
         // The record stays, for the monitor to see what there is no room for.
@@ -87,7 +87,9 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
 /// Makes a call that every variant makes. False: it has not given what it gave the leader. The record stays, and the
 /// monitor sees what it gave.
 fn same_result(call: &Call<'_>, context: &Context, leaders: i64) -> bool {
-    let result = gate(call.nr, &call.at_gate(call.args), &call.plan.never);
+    let mut args = call.args;
+    call.add_secret(&mut args);
+    let result = gate(call.nr, &args, &call.plan.never);
     context.result.store(result.cast_unsigned(), Ordering::Relaxed);
     result == leaders
 }
@@ -95,12 +97,12 @@ fn same_result(call: &Call<'_>, context: &Context, leaders: i64) -> bool {
 /// What the monitor compares with the leader's before that may make the call.
 fn digest_of(call: &Call<'_>, record: u32) -> u64 {
     let (mut memory, key) = (Local::default(), (call.plan.key, record));
-    digest(&call.table, (call.row.index(), &call.nodes), &call.args, &mut memory, &call.apart, key)
+    digest(call.table, (call.row.index(), &call.row.args()), &call.args, &mut memory, &call.apart, key)
 }
 
 /// Makes a placeholder for the leader's new descriptor. False: its number is another one; then there is none.
 fn holds(call: &Call<'_>, leaders: i64) -> bool {
-    let cloexec = closed_on_exec(&call.table, call.row.cloexec(), &call.args, &mut Local::default());
+    let cloexec = closed_on_exec(call.table, call.row.cloexec(), &call.args, &mut Local::default());
     let flags = if cloexec { EFD_CLOEXEC } else { 0 };
     let (secret, never) = (call.plan.secret, &call.plan.never);
     let fd = gate(SYS_EVENTFD2, &[0, flags, 0, 0, 0, secret], never);
@@ -111,16 +113,17 @@ fn holds(call: &Call<'_>, leaders: i64) -> bool {
 }
 
 /// Waits for the leader's next record. `None`: the call is the monitor's.
-fn next_record(seat: &Seat<'_>, epoch: u32) -> Option<(Cursor, Head)> {
+fn next_record(seat: &Seat<'_>, mode: Mode, epoch: u32) -> Option<(Cursor, Head)> {
     let ring = seat.ring();
     let own = seat.variant();
+    let what = if mode == Mode::Ahead { Wait::RecordAhead } else { Wait::Record };
     loop {
         let cursor = ring.cursor(own);
         let tag = ring.tag_word(cursor);
         let leave = || seat.is_called();
         #[allow(clippy::cast_possible_truncation)] // the half that is the tag
         let found = seat.until(
-            Wait::Record,
+            what,
             low_half(tag),
             || tag.load(Ordering::SeqCst) as u32,
             || {
@@ -150,6 +153,6 @@ fn next_record(seat: &Seat<'_>, epoch: u32) -> Option<(Cursor, Head)> {
 fn same_inputs(call: &Call<'_>, seat: &Seat<'_>, cursor: Cursor, head: &Head) -> bool {
     let mut memory = Local::default();
     let mut comparer = Comparer::new(seat.memory, cursor, head);
-    gather(&call.table, &call.nodes, &call.args, &mut memory, &call.apart, &mut comparer);
+    gather(call.table, &call.row.args(), &call.args, &mut memory, &call.apart, &mut comparer);
     comparer.equal()
 }

@@ -26,8 +26,9 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     let epoch = seat.slow(0);
     let cursor = ring.cursor(0);
     let turn = Turn::needed(call, seat, cursor.number);
-    let heeds = if turn.as_ref().is_some_and(Turn::is_opened) { CALLED } else { seat.heeds };
-    let seat = &Seat { heeds, ..*seat };
+    if turn.as_ref().is_some_and(Turn::is_opened) {
+        seat.heeds.set(CALLED);
+    }
     let followers = seat.followers();
     let attached = ring.notices.attached.load(Ordering::Relaxed);
     if seat.is_called() || followers & !attached != 0 || !wait_for_room(seat, cursor, epoch) {
@@ -64,7 +65,8 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
         return Outcome::Monitor;
     }
     let given = turn.as_ref().map(|turn| (turn, turn.give()));
-    let result = gate(call.nr, &call.at_gate(args), seat.attention());
+    call.add_secret(&mut args);
+    let result = gate(call.nr, &args, seat.attention());
     let keeps_turn = given.is_none_or(|(turn, given)| turn.back(given));
     let flags = place | if lockstep { 0 } else { AHEAD };
     if result == CANCELLED && !lockstep {
@@ -78,13 +80,13 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
         return cancel(seat, cursor, epoch);
     }
     let head = Head { phase: Phase::Done, epoch, nr, flags, inputs: writer.length, outputs: 0, result };
-    hand_out(&Made { call, cursor, notes: &notes, head }, seat, writer, keeps_turn)
+    hand_out(Made { call, cursor, notes: &notes, head }, seat, writer, keeps_turn)
 }
 
 /// Gathers the inputs. False: there is no room for them, or they can't be read.
 #[inline(always)]
 fn inputs(call: &Call<'_>, writer: &mut Writer<'_>, notes: &mut Notes) -> bool {
-    if call.nodes[0] == NONE {
+    if call.row.arg(0) == NONE {
         return true;
     }
     inputs_of_arguments(call, writer, notes)
@@ -94,7 +96,7 @@ fn inputs(call: &Call<'_>, writer: &mut Writer<'_>, notes: &mut Notes) -> bool {
 fn inputs_of_arguments(call: &Call<'_>, writer: &mut Writer<'_>, notes: &mut Notes) -> bool {
     let mut memory = Local::default();
     let mut gathering = Gathering { writer, notes };
-    gather(&call.table, &call.nodes, &call.args, &mut memory, &Identity, &mut gathering);
+    gather(call.table, &call.row.args(), &call.args, &mut memory, &Identity, &mut gathering);
     !writer.overflow && !notes.overflow && !memory.faulted
 }
 
@@ -110,23 +112,25 @@ struct Made<'m> {
 /// Collects the outputs behind the inputs, or in the bulk, and lets the followers have them. Without its turn the
 /// thread goes to the monitor, which does.
 #[inline(always)]
-fn hand_out(made: &Made<'_>, seat: &Seat<'_>, mut writer: Writer<'_>, keeps_turn: bool) -> Outcome {
-    let (cursor, Head { result, mut flags, .. }) = (made.cursor, made.head);
+fn hand_out(mut made: Made<'_>, seat: &Seat<'_>, mut writer: Writer<'_>, keeps_turn: bool) -> Outcome {
+    let (cursor, result) = (made.cursor, made.head.result);
     let mut outputs = made.outputs(&mut writer);
-    if outputs.is_none() && flags & BULK_INPUTS == 0 && wait_for_bulk(seat, made.head.epoch) {
-        flags |= BULK_OUTPUTS;
+    if outputs.is_none() && made.head.flags & BULK_INPUTS == 0 && wait_for_bulk(seat, made.head.epoch) {
+        made.head.flags |= BULK_OUTPUTS;
         outputs = made.outputs(&mut Writer::bulk(seat.memory));
     }
+    let Head { flags, .. } = &mut made.head;
     if outputs.is_none() {
-        flags |= BY_MONITOR;
+        *flags |= BY_MONITOR;
     } else if !keeps_turn {
-        flags |= BY_MONITOR | WITH_OUTPUTS;
+        *flags |= BY_MONITOR | WITH_OUTPUTS;
     } else if seat.attention().load(Ordering::Relaxed) & CALLED != 0 {
-        flags |= THEN_SIGNAL;
+        *flags |= THEN_SIGNAL;
     }
-    let head = Head { flags, outputs: outputs.unwrap_or(0), ..made.head };
-    seat.ring().note_arguments(cursor, &head, &made.call.args);
-    seat.ring().finish(cursor, &head);
+    let flags = *flags;
+    made.head.outputs = outputs.unwrap_or(0);
+    seat.ring().note_arguments(cursor, &made.head, &made.call.args);
+    seat.ring().finish(cursor, &made.head);
     seat.wake(seat.followers(), low_half(seat.ring().tag_word(cursor)));
     if flags & BY_MONITOR != 0 {
         Outcome::Point(OUTPUTS_POINT, result)
@@ -152,8 +156,8 @@ impl Made<'_> {
         writer.pad();
         let start = writer.length;
         let (call, mut memory) = (self.call, Local::default());
-        let (table, nodes, args) = (&call.table, &call.nodes, &call.args);
-        collect(table, nodes, args, self.head.result, &mut memory, self.notes, &Identity, writer);
+        let (nodes, args) = (&call.row.args(), &call.args);
+        collect(call.table, nodes, args, self.head.result, &mut memory, self.notes, &Identity, writer);
         (!writer.overflow).then_some(writer.length - start)
     }
 }

@@ -26,10 +26,9 @@ pub enum Input {
 
 /// What the argument at `index` gives the kernel to read.
 pub fn input(call: &Call<'_>, index: usize) -> Input {
-    let (Some(&node), Some(&value)) = (call.nodes.get(index), call.args.get(index)) else {
-        return Input::None;
-    };
-    let pointer = call.table.node(node).filter(|node| node.kind == Kind::Ptr && node.dir == DIR_IN);
+    let Some(&value) = call.args.get(index) else { return Input::None };
+    let pointer =
+        call.table.node(call.row.arg(index)).filter(|node| node.kind == Kind::Ptr && node.dir == DIR_IN);
     let Some(pointer) = pointer.filter(|_| value != 0) else { return Input::None };
     match call.table.node(pointer.a).map(|target| target.kind) {
         Some(Kind::Bytes | Kind::CStr) => Input::Buffer,
@@ -46,7 +45,7 @@ pub fn redirect(
     writer: &Writer<'_>,
     notes: &Notes,
 ) -> bool {
-    let count = call.nodes.iter().take_while(|&&node| node != NONE).count();
+    let count = (0..6).take_while(|&index| call.row.arg(index) != NONE).count();
     (0..6u8).zip(args).take(count).all(|(argument, place)| match input(call, argument.into()) {
         Input::None => true,
         Input::Buffer => notes.parts(argument).next().is_some_and(|at| {

@@ -163,7 +163,13 @@ impl Row<'_> {
     /// Node of each argument, or [`NONE`](super::NONE) past the last.
     #[must_use]
     pub fn args(&self) -> [u32; 6] {
-        core::array::from_fn(|index| self.word(8 + 4 * index))
+        core::array::from_fn(|index| self.arg(index))
+    }
+
+    /// One of them; `index` below six.
+    #[must_use]
+    pub fn arg(&self, index: usize) -> u32 {
+        self.word(8 + 4 * index)
     }
 
     /// See [`Who`].
