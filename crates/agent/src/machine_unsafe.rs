@@ -4,7 +4,7 @@
 //! monitor); a thread that a signal stops between `stretto_gate_check` and `stretto_gate_after` goes on at
 //! `stretto_gate_cancel`.
 
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
 use core::sync::atomic::AtomicU32;
 
 use stretto_abi::context::{Context, Frame, Plan, REGIONS};
@@ -15,33 +15,24 @@ use stretto_semantics::{Memory, Region, Regions};
 
 use crate::entry::{Exit, Shared, dispatch};
 
-// gate(nr rdi, arguments rsi: *const [u64; 6], attention rdx: *const u32) -> rax
+// The gate: a call's number and arguments in the kernel's registers, where to go on in r12, what says that the call is the
+// monitor's in r13. It is jumped to, and jumps: behind a system call the processor's return predictor is wrong where the
+// kernel protects itself against Inception (CVE-2023-20569), and the first `ret` costs 40 ns (docs/decisions/0007-the-agent.md).
 global_asm!(
     ".globl stretto_gate",
     ".globl stretto_gate_check",
     ".globl stretto_gate_after",
     ".globl stretto_gate_cancel",
     "stretto_gate:",
-    "push rbx",
-    "mov rax, rdi",
-    "mov rbx, rdx",
-    "mov rdi, [rsi]",
-    "mov rdx, [rsi + 16]",
-    "mov r10, [rsi + 24]",
-    "mov r8, [rsi + 32]",
-    "mov r9, [rsi + 40]",
-    "mov rsi, [rsi + 8]",
     "stretto_gate_check:",
-    "test dword ptr [rbx], {called}",
+    "test dword ptr [r13], {called}",
     "jnz stretto_gate_cancel",
     "syscall",
     "stretto_gate_after:",
-    "pop rbx",
-    "ret",
+    "jmp r12",
     "stretto_gate_cancel:",
     "mov rax, {cancelled}",
-    "pop rbx",
-    "ret",
+    "jmp r12",
     called = const CALLED,
     cancelled = const CANCELLED,
 );
@@ -193,7 +184,6 @@ global_asm!(
 );
 
 unsafe extern "C" {
-    fn stretto_gate(nr: u64, arguments: *const u64, attention: *const AtomicU32) -> i64;
     fn stretto_copy(to: u64, from: u64, length: usize, long: usize) -> usize;
     fn stretto_compare(program: u64, record: *const u8, length: usize) -> i64;
 }
@@ -202,9 +192,32 @@ unsafe extern "C" {
 pub const CANCELLED: i64 = i64::MIN + 1;
 
 /// Makes a call that the filter lets pass, unless `attention` says [`CALLED`] by then.
+#[inline(always)]
 pub fn gate(nr: u64, arguments: &[u64; 6], attention: &AtomicU32) -> i64 {
-    // SAFETY: the filter admits only calls that the policy has in process; what they write, the program asked for.
-    unsafe { stretto_gate(nr, arguments.as_ptr(), attention) }
+    let [first, second, third, fourth, fifth, sixth] = *arguments;
+    let result: u64;
+    // SAFETY: the filter admits only calls that the policy has in process; what they write, the program asked for. The
+    // gate changes no other registers, and does not use the stack.
+    unsafe {
+        asm!(
+            "lea r12, [rip + 2f]",
+            "jmp stretto_gate",
+            "2:",
+            inout("rax") nr => result,
+            in("rdi") first,
+            in("rsi") second,
+            in("rdx") third,
+            in("r10") fourth,
+            in("r8") fifth,
+            in("r9") sixth,
+            in("r13") core::ptr::from_ref(attention),
+            out("rcx") _,
+            out("r11") _,
+            out("r12") _,
+            options(nostack),
+        );
+    }
+    result.cast_signed()
 }
 
 /// The program's memory. Addresses are the program's own and may be bad: the monitor ends a copy that faults.
@@ -243,11 +256,30 @@ impl Memory for Local {
     }
 }
 
-/// Called by the entry with the program's registers; returns what is added to the stub's link.
+/// The entry comes here with the program's registers, and leaves with what is added to the stub's link. Not by `ret`, see
+/// the gate.
 ///
 /// # Safety
 /// `context` is the thread's, `frame` its registers on the agent's stack; the monitor has filled in the context.
-pub unsafe extern "C" fn enter(frame: *mut Frame, context: *const Context) -> u64 {
+pub unsafe extern "C" fn enter(frame: *mut Frame, context: *const Context) -> ! {
+    // SAFETY: as the caller says.
+    let link = unsafe { link_of(frame, context) };
+    // SAFETY: nothing here is used any more; the blob's root goes on with its stack below the frame.
+    unsafe {
+        asm!(
+            "lea rsp, [{frame} - 136]",
+            "jmp stretto_leave",
+            frame = in(reg) frame,
+            in("rax") link,
+            options(noreturn),
+        )
+    }
+}
+
+/// # Safety
+/// As [`enter`].
+#[inline(always)]
+unsafe fn link_of(frame: *mut Frame, context: *const Context) -> u64 {
     // SAFETY: see above; nobody else uses this thread's frame.
     let (frame, context) = unsafe { (&mut *frame, &*context) };
     let ring = context.ring.load(core::sync::atomic::Ordering::Relaxed);

@@ -158,7 +158,7 @@ fn stack(file: &object::File<'_>, text: &[u8]) -> u64 {
         .filter(|symbol| symbol.name().is_ok_and(counts))
         .map(|symbol| symbol.address())
         .collect();
-    let code = stack::Code::new(text, &in_data);
+    let code = stack::Code::new(text, &in_data, label(file, "gate"));
     let need = |way_in| {
         let entry = label(file, way_in);
         calls::Calls::new(&code, entry, &counting, stretto_semantics::RECURSION)?.need(entry)

@@ -5,7 +5,8 @@
 //! Calls through pointers go to functions whose address is taken, each of them.
 //!
 //! The agent's entry comes with the program's stack, which must not be used. `mov rsp, ...` from memory begins the
-//! agent's own, `pop rsp` ends it.
+//! agent's own, `pop rsp` ends it. `lea rsp` goes back to where the entry keeps the program's registers. The gate is jumped
+//! to, uses no stack and goes on behind the jump.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use iced_x86::{
     Code as Op, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic,
     OpAccess, OpKind, Register,
 };
+use stretto_abi::context::FRAME;
 
 /// Bytes on the agent's stack since the function was entered; `None`: this is the program's stack.
 type Depth = Option<u64>;
@@ -21,6 +23,7 @@ type Depth = Option<u64>;
 /// Code that begins at address 0.
 pub struct Code<'c> {
     text: &'c [u8],
+    gate: u64,
     /// Functions whose address is taken.
     taken: BTreeSet<u64>,
     /// Whether functions return; those that are being looked at are believed to.
@@ -38,14 +41,18 @@ pub struct Function {
 
 impl<'c> Code<'c> {
     /// `in_data`: the functions whose addresses stand in data.
-    pub fn new(text: &'c [u8], in_data: &[u64]) -> Self {
+    pub fn new(text: &'c [u8], in_data: &[u64], gate: u64) -> Self {
         let mut taken: BTreeSet<u64> = in_data.iter().copied().collect();
-        let decoder = Decoder::with_ip(64, text, 0, DecoderOptions::NONE);
-        taken.extend(decoder.into_iter().filter_map(|instruction| {
+        let all: Vec<Instruction> = Decoder::with_ip(64, text, 0, DecoderOptions::NONE).into_iter().collect();
+        for (at, instruction) in all.iter().enumerate() {
             let lea = instruction.mnemonic() == Mnemonic::Lea && instruction.is_ip_rel_memory_operand();
-            lea.then(|| instruction.ip_rel_memory_address()).filter(|address| *address < text.len() as u64)
-        }));
-        Self { text, taken, returning: RefCell::default() }
+            // Where the gate goes on is no function.
+            let goes_on = all.get(at + 1).is_some_and(|next| is_jump_to(next, gate));
+            if lea && !goes_on && instruction.ip_rel_memory_address() < text.len() as u64 {
+                taken.insert(instruction.ip_rel_memory_address());
+            }
+        }
+        Self { text, gate, taken, returning: RefCell::default() }
     }
 
     /// The function that begins at `entry`. `own_stack`: it is called; else it is jumped to with the program's stack.
@@ -71,7 +78,7 @@ impl<'c> Code<'c> {
             if depth.is_some() && self.ends(&instruction)? {
                 continue;
             }
-            ways.extend(next(&instruction, depth)?.into_iter().map(|next| (next, after)));
+            ways.extend(self.next(&instruction, depth)?.into_iter().map(|next| (next, after)));
         }
         Ok(function)
     }
@@ -94,7 +101,7 @@ impl<'c> Code<'c> {
             let instruction = self.decode(at)?;
             returns |= instruction.flow_control() == FlowControl::Return;
             if seen.insert(at) && !self.ends(&instruction)? && !returns {
-                ways.extend(next(&instruction, Some(0))?);
+                ways.extend(self.next(&instruction, Some(0))?);
             }
         }
         self.returning.borrow_mut().insert(function, returns);
@@ -108,6 +115,14 @@ impl<'c> Code<'c> {
         if instruction.is_invalid() { Err(format!("no instruction at {at:#x}")) } else { Ok(instruction) }
     }
 
+    /// Where the code goes on in the same function.
+    fn next(&self, instruction: &Instruction, depth: Depth) -> Result<Vec<u64>, String> {
+        if is_jump_to(instruction, self.gate) {
+            return Ok(vec![instruction.next_ip()]);
+        }
+        next(instruction, depth)
+    }
+
     fn callees(&self, instruction: &Instruction) -> Vec<u64> {
         match instruction.flow_control() {
             FlowControl::Call if !is_system_call(instruction) => vec![instruction.near_branch_target()],
@@ -115,6 +130,11 @@ impl<'c> Code<'c> {
             _ => Vec::new(),
         }
     }
+}
+
+fn is_jump_to(instruction: &Instruction, place: u64) -> bool {
+    instruction.flow_control() == FlowControl::UnconditionalBranch
+        && instruction.near_branch_target() == place
 }
 
 fn is_system_call(instruction: &Instruction) -> bool {
@@ -131,6 +151,10 @@ fn depth_after(instruction: &Instruction, depth: Depth) -> Result<Depth, String>
         Mnemonic::Call | Mnemonic::Ret => return Ok(depth),
         Mnemonic::Mov if to_rsp && instruction.op1_kind() == OpKind::Memory && depth.is_none() => {
             return Ok(Some(0));
+        }
+        Mnemonic::Lea if to_rsp && depth.is_some() => {
+            let below = u64::try_from(instruction.memory_displacement64().cast_signed().wrapping_neg());
+            return below.ok().and_then(|below| FRAME.checked_add(below)).map(Some).ok_or_else(unclear);
         }
         Mnemonic::Pop if to_rsp => return own(depth).map(|_| None),
         _ => {}
@@ -163,7 +187,7 @@ fn writes_rsp(instruction: &Instruction) -> bool {
     used.iter().any(|used| used.register().full_register() == Register::RSP && writes(used.access()))
 }
 
-/// Where the code goes on in the same function.
+/// Where the code goes on, but for the gate.
 fn next(instruction: &Instruction, depth: Depth) -> Result<Vec<u64>, String> {
     let at = instruction.ip();
     match instruction.flow_control() {

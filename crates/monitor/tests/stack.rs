@@ -10,6 +10,8 @@ const RED_ZONE: u64 = 128;
 const LIMIT: u64 = 10;
 /// Where the functions begin that the agent calls.
 const FUNCTION: usize = 64;
+/// Where the gate would stand; it uses no stack, and what it does is not looked at.
+const GATE: u64 = 0x1000;
 /// Where the agent's body stands.
 const BODY: usize = 9;
 
@@ -41,7 +43,7 @@ fn pushing(at: usize, to: usize) -> Vec<u8> {
 }
 
 fn need(code: &[u8], in_data: &[u64], counting: &[u64]) -> Result<u64, String> {
-    let code = stack::Code::new(code, in_data);
+    let code = stack::Code::new(code, in_data, GATE);
     calls::Calls::new(&code, 0, counting, LIMIT)?.need(0)
 }
 
@@ -87,6 +89,22 @@ fn a_call_through_a_pointer_may_go_to_each_function_that_has_one() {
     let function = FUNCTION as u64;
     assert_eq!(need(&code, &[function], &[]), Ok(8 + 8 + RED_ZONE));
     assert_eq!(need(&code, &[function, function + 1], &[]), Ok(8 + 8 + 8 + RED_ZONE));
+}
+
+#[test]
+fn the_code_goes_on_behind_a_jump_to_the_gate() {
+    // jmp gate; push rax; pop rax; ret
+    let distance = i32::try_from(GATE).expect("small") - i32::try_from(FUNCTION).expect("small") - 5;
+    let code = calling(&[&[0xe9], &distance.to_le_bytes()[..], &[0x50, 0x58, 0xc3]].concat());
+    assert_eq!(need(&code, &[], &[]), Ok(8 + 8 + 8 + RED_ZONE));
+}
+
+#[test]
+fn the_way_out_begins_where_the_programs_registers_are_kept() {
+    // The entry keeps 15 words, and leaves with 16 bytes below them, wherever the stack is: lea rsp, [rax - 16]; add rsp, 136
+    let leave = [0x48, 0x8d, 0x60, 0xf0, 0x48, 0x81, 0xc4, 136, 0, 0, 0];
+    assert_eq!(need(&agent(&leave, &[]), &[], &[]), Ok(136 + RED_ZONE));
+    refused(&agent(&[0x48, 0x8d, 0x60, 0x10], &[]), "what becomes of rsp"); // lea rsp, [rax + 16]
 }
 
 #[test]

@@ -75,7 +75,7 @@ static inline void warm_up(void) {
     say("ready\n");
 }
 
-/* The address of the gate's `syscall`; behind it stand `pop rbx; ret`. */
+/* The address of the gate's `syscall`; behind it stands `jmp r12`. */
 static inline uint64_t gate(void) {
     const uint8_t *at = (const uint8_t *)context()->entry;
     while (at[0] != 0x0f || at[1] != 0x05)
@@ -85,21 +85,17 @@ static inline uint64_t gate(void) {
 
 /* Makes a call at the gate, as foreign code would. */
 static inline long at_gate(long nr, long a, long b, long c, long d, long e, long f) {
+    uint64_t at = gate();
     register long r10 __asm__("r10") = d;
     register long r8 __asm__("r8") = e;
     register long r9 __asm__("r9") = f;
     long result;
-    __asm__ volatile("sub $256, %%rsp\n\t"
-                     "call 1f\n\t"
-                     "jmp 2f\n"
-                     "1:\n\t"
-                     "push %%rbx\n\t"
+    __asm__ volatile("lea 1f(%%rip), %%r12\n\t"
                      "jmp *%%rcx\n"
-                     "2:\n\t"
-                     "add $256, %%rsp"
-                     : "=a"(result)
-                     : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9), "c"(gate())
-                     : "r11", "memory");
+                     "1:"
+                     : "=a"(result), "+c"(at)
+                     : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "r11", "r12", "memory");
     return result;
 }
 
