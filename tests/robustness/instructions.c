@@ -417,6 +417,8 @@ int main(int count, char **arguments) {
     must(fcntl(ends[0], F_SETOWN, self), "fcntl");
     must(fcntl(ends[0], F_SETSIG, SIGUSR2), "fcntl");
     must(mkfifo(FIFO, 0600), "mkfifo");
+    /* The helper finds a reader, also when the parent has gone on to another kind: it met the helper's former opening. */
+    must(open(FIFO, O_RDONLY | O_NONBLOCK), "open");
     zero = (int)must(open("/dev/zero", O_RDONLY), "open");
     note_code();
     pid_t child = (pid_t)must(fork(), "fork");
@@ -430,7 +432,6 @@ int main(int count, char **arguments) {
         rounds_of(kind, most, enough);
     for (int i = 3; i < count; i++)
         rounds_of(atoi(arguments[i]), most, enough);
-    must(open(FIFO, O_RDONLY | O_NONBLOCK), "open"); /* the helper may still wait to open it */
     close(ask[1]);
     report_end(child, "the helper");
     return 0;
