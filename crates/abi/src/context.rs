@@ -84,6 +84,8 @@ pub struct Frame {
 
 /// Size of [`Frame`], which ends where the stack begins.
 pub const FRAME: u64 = 15 * 8;
+/// Bytes below it in which the entry keeps vector registers, aligned.
+pub const BELOW_FRAME: u64 = 8 + 8 * 16;
 
 /// What the agent of one variant needs to know; stands in sealed memory behind its text.
 #[derive(Debug, Default)]

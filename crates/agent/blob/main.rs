@@ -41,7 +41,7 @@ global_asm!(
     "mov rdi, rsp",
     "mov rsi, gs:[0]",
     // As if it were called: eight bytes are a return address.
-    "sub rsp, 144",
+    "sub rsp, {below} + 8",
     "movaps [rsp + 8], xmm0",
     "movaps [rsp + 24], xmm1",
     "movaps [rsp + 40], xmm2",
@@ -61,7 +61,7 @@ global_asm!(
     "movaps xmm5, [rsp + 80]",
     "movaps xmm6, [rsp + 96]",
     "movaps xmm7, [rsp + 112]",
-    "add rsp, 136",
+    "add rsp, {below}",
     "mov r11, gs:[24]",
     "mov rcx, [r11 + 4]",
     "add r11, rax",
@@ -103,6 +103,7 @@ global_asm!(
     "jmp rcx",
     ".previous",
     enter = sym stretto_agent::enter,
+    below = const stretto_agent::BELOW_FRAME,
 );
 
 // What the compiler may call. Loops would be turned into calls of themselves.

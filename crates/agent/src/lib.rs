@@ -20,3 +20,4 @@ mod wait;
 
 pub use entry::{Exit, dispatch};
 pub use machine_unsafe::enter;
+pub use stretto_abi::context::BELOW_FRAME;

@@ -7,7 +7,7 @@
 use core::arch::{asm, global_asm};
 use core::sync::atomic::AtomicU32;
 
-use stretto_abi::context::{Context, Frame, Plan, REGIONS};
+use stretto_abi::context::{BELOW_FRAME, Context, Frame, Plan, REGIONS};
 use stretto_abi::doorbell::Doorbells;
 use stretto_abi::ring::{CALLED, RingWithBulk};
 use stretto_abi::turn::Turns;
@@ -267,9 +267,10 @@ pub unsafe extern "C" fn enter(frame: *mut Frame, context: *const Context) -> ! 
     // SAFETY: nothing here is used any more; the blob's root goes on with its stack below the frame.
     unsafe {
         asm!(
-            "lea rsp, [{frame} - 136]",
+            "lea rsp, [{frame} - {below}]",
             "jmp stretto_leave",
             frame = in(reg) frame,
+            below = const BELOW_FRAME,
             in("rax") link,
             options(noreturn),
         )

@@ -94,6 +94,10 @@ impl Image {
         bytes.extend_from_slice(table);
         let policy_at = aligned(&mut bytes);
         bytes.extend_from_slice(policy);
+        let paths_at = aligned(&mut bytes);
+        bytes.extend(paths());
+        let length = bytes.len().next_multiple_of(4096);
+        bytes.resize(length, 0);
         let plan = Plan {
             table: base + table_at as u64,
             table_length: table.len() as u64,
@@ -105,14 +109,9 @@ impl Image {
             before_yield,
             never: AtomicU32::new(0),
             neighbours: placement.neighbours(variant),
-            doorbells: 0,
+            doorbells: base + length as u64,
             key,
         };
-        let paths_at = aligned(&mut bytes);
-        bytes.extend(paths());
-        let length = bytes.len().next_multiple_of(4096);
-        bytes.resize(length, 0);
-        let plan = Plan { doorbells: base + length as u64, ..plan };
         bytes[plan_at..plan_at + size_of::<Plan>()].copy_from_slice(&plan.bytes());
         let gate = Gate { after: base + blob::GATE_AFTER, secret };
         Ok(Self {

@@ -14,7 +14,7 @@ use stretto_abi::turn::{Holder, Turns as Word};
 use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Resume, Stopped};
 
 use super::Tracer;
-use super::agent::map_shared;
+use super::mapped::map_shared;
 use super::task::State;
 use super::turns::{Next, Turns};
 use crate::agent::image::Image;

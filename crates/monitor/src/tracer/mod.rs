@@ -19,6 +19,7 @@ mod injection;
 mod known;
 mod leader;
 mod lending;
+mod mapped;
 mod mapping;
 mod open;
 mod patch;
