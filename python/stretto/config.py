@@ -184,8 +184,6 @@ def _based(option: "Option", value: object, base: str) -> object:
 
 
 def _read_file(config: Config, path: str) -> None:
-    import tomllib  # only here: most runs have no file
-
     try:
         with open(path, "rb") as file:
             text = file.read().decode()
@@ -193,6 +191,10 @@ def _read_file(config: Config, path: str) -> None:
         raise StrettoError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise StrettoError(f"{path}: not UTF-8") from None
+    if not text.strip():
+        return
+    import tomllib  # only here: most runs have no file, or none that says anything
+
     shown = os.path.relpath(path) if not os.path.relpath(path).startswith("..") else path
     try:
         document = tomllib.loads(text)

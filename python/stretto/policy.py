@@ -1,7 +1,7 @@
 """Where a call is checked: presets, and what each says of every row of the table of system calls.
 
 `monitored`: all variants stop in the monitor, which compares; then it happens. `approved`: in the variants;
-when every follower has agreed, the leader alone stops in the monitor, which sees that they have.
+when every follower has agreed, the leader alone waits for the monitor, which sees that they have.
 `lockstep`: in the variants; the leader executes when every follower has agreed. `ahead`: in the variants; the
 leader executes at once, followers check as they arrive.
 """

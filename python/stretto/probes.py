@@ -34,9 +34,10 @@ PTRACE_O_TRACESECCOMP, PTRACE_O_EXITKILL, PTRACE_EVENT_SECCOMP = 1 << 7, 1 << 20
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_SET_TSC, PR_TSC_SIGSEGV = 38, 22, 26, 2
 # linux/seccomp.h, linux/filter.h
 SECCOMP_MODE_FILTER, RET_ALLOW, RET_TRACE = 2, 0x7FFF0000, 0x7FF00000
+SET_MODE_FILTER, NEW_LISTENER, WAIT_KILLABLE_RECV = 1, 1 << 3, 1 << 5
 LOAD_NUMBER, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
 # asm/unistd_64.h
-NR_GETPPID, NR_PIDFD_GETFD = 110, 438
+NR_GETPPID, NR_SECCOMP, NR_PIDFD_GETFD = 110, 317, 438
 
 Probe = Callable[[], str]
 
@@ -92,8 +93,8 @@ def trace_child() -> str:
     return _in_child(lambda: None, look)
 
 
-def _install_trace_filter() -> None:
-    """Every getppid goes to the tracer, everything else is allowed."""
+def _filter() -> tuple[ctypes.Array[ctypes.c_char], ctypes.Array[ctypes.c_char]]:
+    """A program that lets every getppid go to the tracer, and everything else pass; and its code."""
     rows = [
         (LOAD_NUMBER, 0, 0, 0),
         (JUMP_EQUAL, 0, 1, NR_GETPPID),
@@ -101,7 +102,11 @@ def _install_trace_filter() -> None:
         (RETURN, 0, 0, RET_ALLOW),
     ]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *row) for row in rows))
-    program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(rows), ctypes.addressof(code)))
+    return ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(rows), ctypes.addressof(code))), code
+
+
+def _install_trace_filter() -> None:
+    program, _code = _filter()
     if LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or LIBC.prctl(
         PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program, 0, 0
     ):
@@ -124,6 +129,19 @@ def seccomp_trace() -> str:
         raise Missing("the filter was refused, or the call did not stop")
 
     return _in_child(call, look)
+
+
+def seccomp_notify() -> str:
+    """A seccomp filter can ask another process about a call, which waits for the answer."""
+
+    def install() -> int:
+        program, _code = _filter()
+        flags = NEW_LISTENER | WAIT_KILLABLE_RECV
+        LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        return int(LIBC.syscall(NR_SECCOMP, SET_MODE_FILTER, flags, ctypes.addressof(program)) < 0)
+
+    _succeeds_in_child("SECCOMP_FILTER_FLAG_NEW_LISTENER", install)
+    return "a filter can ask about a call"
 
 
 def remote_memory() -> str:

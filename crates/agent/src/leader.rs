@@ -3,7 +3,7 @@
 use core::mem::MaybeUninit;
 use core::sync::atomic::Ordering;
 
-use stretto_abi::context::{OUTPUTS_POINT, SIGNAL_POINT};
+use stretto_abi::context::{CANCELLED, NOT_YET, OUTPUTS_POINT, SIGNAL_POINT};
 use stretto_abi::policy::Mode;
 use stretto_abi::ring::{
     AHEAD, BULK_INPUTS, BULK_OUTPUTS, BY_MONITOR, CALLED, Cursor, Head, Phase, THEN_SIGNAL, WITH_OUTPUTS,
@@ -13,7 +13,7 @@ use stretto_abi::table::{GIVES_NO_MEMORY, NONE, TAKES_NO_MEMORY};
 use stretto_semantics::{Identity, collect, gather};
 
 use crate::entry::{Call, Outcome};
-use crate::machine_unsafe::{CANCELLED, Local, gate};
+use crate::machine_unsafe::{Local, gate};
 use crate::sinks_unsafe::{Gathering, Notes, Writer};
 use crate::turn::Turn;
 use crate::vectors::{VECTORS, Vectors, redirect};
@@ -54,11 +54,13 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     let lockstep = (call.mode != Mode::Ahead || passes) && followers != 0;
     #[allow(clippy::cast_possible_truncation)] // a number of the table
     let nr = call.nr as u32;
+    // The monitor takes longer to look at the call than followers take to agree.
+    let approved = call.mode == Mode::Approved && turn.is_none();
     if lockstep {
         ring.describe(cursor, nr, place, writer.length);
         ring.publish(cursor, epoch);
         seat.wake(followers, low_half(ring.tag_word(cursor)));
-        if !all_agree(seat, cursor, epoch) {
+        if !approved && !all_agree(seat, cursor, epoch) {
             return cancel(seat, cursor, epoch);
         }
     } else if !nobody_elsewhere(seat, epoch) {
@@ -66,7 +68,11 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     }
     let given = turn.as_ref().map(|turn| (turn, turn.give()));
     call.add_secret(&mut args);
-    let result = gate(call.nr, &args, seat.attention());
+    let mut result = gate(call.nr, &args, seat.attention());
+    if result == NOT_YET {
+        let agreed = all_agree(seat, cursor, epoch);
+        result = if agreed { gate(call.nr, &args, seat.attention()) } else { CANCELLED };
+    }
     let keeps_turn = given.is_none_or(|(turn, given)| turn.back(given));
     let flags = place | if lockstep { 0 } else { AHEAD };
     if result == CANCELLED && !lockstep {

@@ -7,7 +7,7 @@
 use core::arch::{asm, global_asm};
 use core::sync::atomic::AtomicU32;
 
-use stretto_abi::context::{BELOW_FRAME, Context, Frame, Plan, REGIONS};
+use stretto_abi::context::{BELOW_FRAME, CANCELLED, Context, ELSEWHERE, Frame, Plan, REGIONS};
 use stretto_abi::doorbell::Doorbells;
 use stretto_abi::ring::{CALLED, RingWithBulk};
 use stretto_abi::turn::Turns;
@@ -18,23 +18,34 @@ use crate::entry::{Exit, Shared, dispatch};
 // The gate: a call's number and arguments in the kernel's registers, where to go on in r12, what says that the call is the
 // monitor's in r13. It is jumped to, and jumps: behind a system call the processor's return predictor is wrong where the
 // kernel protects itself against Inception (CVE-2023-20569), and the first `ret` costs 40 ns (docs/decisions/0007-the-agent.md).
+// What the monitor has been asked about and does not approve comes to it from beside the gate.
 global_asm!(
     ".globl stretto_gate",
     ".globl stretto_gate_check",
     ".globl stretto_gate_after",
     ".globl stretto_gate_cancel",
+    ".globl stretto_gate_elsewhere",
     "stretto_gate:",
     "stretto_gate_check:",
     "test dword ptr [r13], {called}",
     "jnz stretto_gate_cancel",
     "syscall",
     "stretto_gate_after:",
+    "mov rcx, rax",
+    "add rcx, rcx",
+    "jo 1f",
+    "jmp r12",
+    // Not the gate: the filter stops the thread here.
+    "1: btr rax, {elsewhere}",
+    "syscall",
+    "stretto_gate_elsewhere:",
     "jmp r12",
     "stretto_gate_cancel:",
     "mov rax, {cancelled}",
     "jmp r12",
     called = const CALLED,
     cancelled = const CANCELLED,
+    elsewhere = const ELSEWHERE.trailing_zeros(),
 );
 
 /// As many bytes are copied into the ring with `rep movsb`, and out of it.
@@ -187,9 +198,6 @@ unsafe extern "C" {
     fn stretto_copy(to: u64, from: u64, length: usize, long: usize) -> usize;
     fn stretto_compare(program: u64, record: *const u8, length: usize) -> i64;
 }
-
-/// What the gate gives when the call was not made because of a signal. No system call gives that.
-pub const CANCELLED: i64 = i64::MIN + 1;
 
 /// Makes a call that the filter lets pass, unless `attention` says [`CALLED`] by then.
 #[inline(always)]

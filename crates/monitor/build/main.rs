@@ -43,7 +43,7 @@ fn main() {
     let file = object::File::parse(&*bytes).expect("the linker writes ELF files");
     let image = flatten(&file);
     let text = &image.bytes[..image.text];
-    check::instructions(text, label(&file, "gate_after"));
+    check::instructions(text, ["gate_after", "gate_elsewhere"].map(|name| label(&file, name)));
     let stack = stack(&file, text);
     fs::write(out.join("agent.bin"), &image.bytes).expect("OUT_DIR is writable");
     fs::write(out.join("agent.rs"), constants(&file, &image, stack)).expect("OUT_DIR is writable");

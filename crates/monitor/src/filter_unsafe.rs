@@ -13,6 +13,7 @@ const ARGUMENTS: u32 = 16;
 const ARCH_X86_64: u32 = 0xc000_003e;
 const RET_TRACE: u32 = 0x7ff0_0000;
 const RET_ERRNO: u32 = 0x0005_0000;
+const RET_NOTIFY: u32 = 0x7fc0_0000;
 const RET_ALLOW: u32 = 0x7fff_0000;
 
 /// The only `syscall` instruction that may pass.
@@ -26,11 +27,16 @@ pub struct Gate {
 
 /// A filter.
 #[derive(Clone)]
-pub struct Program(Vec<libc::sock_filter>);
+pub struct Program {
+    /// Every call that the monitor has to see stops its thread.
+    stopping: Vec<libc::sock_filter>,
+    /// Calls that only have to be approved ask for that. The kernel may not take it.
+    asking: Option<Vec<libc::sock_filter>>,
+}
 
 impl std::fmt::Debug for Program {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Program").field("instructions", &self.0.len()).finish()
+        f.debug_struct("Program").field("instructions", &self.stopping.len()).finish()
     }
 }
 
@@ -78,60 +84,85 @@ impl Program {
     /// Without a gate nothing passes.
     #[must_use]
     pub fn new(gate: Option<&Gate>, rules: &[Rule]) -> Self {
-        // 32-bit entry (int 0x80, sysenter) has other numbers and other structures: it is answered ENOSYS by the kernel
-        // itself, in every variant.
-        let mut code = vec![load(ARCH), skip_if_equal(ARCH_X86_64), answer(RET_ERRNO | libc::ENOSYS as u32)];
-        if let Some(gate) = gate {
-            for (offset, value) in
-                [(INSTRUCTION_POINTER, low(gate.after)), (INSTRUCTION_POINTER + 4, high(gate.after))]
-            {
-                code.extend([load(offset), skip_if_equal(value), answer(RET_TRACE)]);
-            }
-            let mut rules: Vec<&Rule> = rules.iter().collect();
-            rules.sort_by_key(|rule| rule.nr);
-            code.push(load(NR));
-            code.extend(search(gate, &rules));
-        } else {
-            code.push(answer(RET_TRACE));
-        }
-        Self(code)
+        let asks = gate.is_some() && rules.iter().any(|rule| !rule.approved.is_empty());
+        Self { stopping: code(gate, rules, RET_TRACE), asking: asks.then(|| code(gate, rules, RET_NOTIFY)) }
     }
 
-    /// Installs the filter in the calling thread; with no_new_privs only where the kernel asks for it.
-    /// Async-signal-safe: runs between fork and exec.
+    /// The same, where nobody could answer: what has to be approved stops.
+    #[must_use]
+    pub fn without_asking(self) -> Self {
+        Self { asking: None, ..self }
+    }
+
+    /// Installs the filter in the calling thread; with no_new_privs only where the kernel asks for it. Gives the descriptor
+    /// where it asks, if it does. Async-signal-safe: runs between fork and exec.
     ///
     /// # Errors
     /// What the kernel answers.
-    pub fn install(&self) -> io::Result<()> {
-        #[allow(clippy::cast_possible_truncation)]
-        // at most 4096 instructions (BPF_MAXINSNS), else the kernel refuses
-        let program = libc::sock_fprog { len: self.0.len() as u16, filter: self.0.as_ptr().cast_mut() };
-        // SAFETY: `program` describes instructions that the kernel copies.
-        let load = || unsafe {
-            libc::syscall(libc::SYS_seccomp, 1u32 /* SET_MODE_FILTER */, 0u32, &raw const program)
-        };
-        if load() == 0 {
-            return Ok(());
-        }
-        // SAFETY: no pointers.
-        unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-        if load() == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    pub fn install(&self) -> io::Result<Option<i32>> {
+        self.install_one().or_else(|_| {
+            // SAFETY: no pointers.
+            unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+            self.install_one()
+        })
     }
+
+    /// A thread that waits for an answer takes signals when it has it (Linux 5.19). A process tree has one that answers, so
+    /// the kernel refuses where it has one already: then calls stop.
+    fn install_one(&self) -> io::Result<Option<i32>> {
+        let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+        let asking = self.asking.as_deref().and_then(|code| set_filter(code, flags).ok());
+        match asking {
+            Some(descriptor) => Ok(Some(descriptor)),
+            None => set_filter(&self.stopping, 0).map(|_| None),
+        }
+    }
+}
+
+fn set_filter(code: &[libc::sock_filter], flags: libc::c_ulong) -> io::Result<i32> {
+    #[allow(clippy::cast_possible_truncation)]
+    // at most 4096 instructions (BPF_MAXINSNS), else the kernel refuses
+    let program = libc::sock_fprog { len: code.len() as u16, filter: code.as_ptr().cast_mut() };
+    // SAFETY: `program` describes instructions that the kernel copies.
+    let result =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(i32::try_from(result).unwrap_or(-1)) }
+}
+
+/// The instructions. `approved`: the answer to a call that has to be approved.
+fn code(gate: Option<&Gate>, rules: &[Rule], approved: u32) -> Vec<libc::sock_filter> {
+    // 32-bit entry (int 0x80, sysenter) has other numbers and other structures: it is answered ENOSYS by the kernel
+    // itself, in every variant.
+    let mut code = vec![load(ARCH), skip_if_equal(ARCH_X86_64), answer(RET_ERRNO | libc::ENOSYS as u32)];
+    if let Some(gate) = gate {
+        for (offset, value) in
+            [(INSTRUCTION_POINTER, low(gate.after)), (INSTRUCTION_POINTER + 4, high(gate.after))]
+        {
+            code.extend([load(offset), skip_if_equal(value), answer(RET_TRACE)]);
+        }
+        let mut rules: Vec<&Rule> = rules.iter().collect();
+        rules.sort_by_key(|rule| rule.nr);
+        code.push(load(NR));
+        code.extend(search(gate, &rules, approved));
+    } else {
+        code.push(answer(RET_TRACE));
+    }
+    code
 }
 
 /// Looks a number, which has been loaded, up in rules that are in order; ends with an answer. Every call of an agent
 /// comes by here: one after the other, a hundred rules would cost more than the call.
-fn search(gate: &Gate, rules: &[&Rule]) -> Vec<libc::sock_filter> {
+fn search(gate: &Gate, rules: &[&Rule], approved: u32) -> Vec<libc::sock_filter> {
     match rules {
         [] => vec![answer(RET_TRACE)],
         [rule] => {
             let mut code = vec![skip_if_equal(rule.nr), answer(RET_TRACE)];
-            code.extend(checks(gate, rule));
+            code.extend(checks(gate, rule, approved));
             code
         }
         _ => {
             let (lower, upper) = rules.split_at(rules.len() / 2);
-            let [lower, higher] = [lower, upper].map(|half| search(gate, half));
+            let [lower, higher] = [lower, upper].map(|half| search(gate, half, approved));
             let mut code = vec![skip_if_at_least(upper[0].nr), jump(higher.len())];
             code.extend(higher);
             code.extend(lower);
@@ -141,38 +172,39 @@ fn search(gate: &Gate, rules: &[&Rule]) -> Vec<libc::sock_filter> {
 }
 
 /// What is asked of a call with the right number; ends with an answer.
-fn checks(gate: &Gate, rule: &Rule) -> Vec<libc::sock_filter> {
-    let mut code = any_of(&rule.any);
+fn checks(gate: &Gate, rule: &Rule, approved: u32) -> Vec<libc::sock_filter> {
+    let mut code = any_of(&rule.any, RET_ALLOW);
+    code.extend(any_of(&rule.approved, approved));
     if !rule.with_secret.is_empty() {
         let last = ARGUMENTS + 5 * 8;
         for (offset, value) in [(last, low(gate.secret)), (last + 4, high(gate.secret))] {
             code.extend([load(offset), skip_if_equal(value), answer(RET_TRACE)]);
         }
-        code.extend(any_of(&rule.with_secret));
+        code.extend(any_of(&rule.with_secret, RET_ALLOW));
     }
     code.push(answer(RET_TRACE));
     code
 }
 
-/// Answers if one of these holds, else goes on behind.
-fn any_of(alternatives: &Alternatives) -> Vec<libc::sock_filter> {
+/// Answers with `verdict` if one of these holds, else goes on behind.
+fn any_of(alternatives: &Alternatives, verdict: u32) -> Vec<libc::sock_filter> {
     let alternatives: Vec<&[(u8, u32)]> = alternatives.iter().map(Vec::as_slice).collect();
-    any(&alternatives)
+    any(&alternatives, verdict)
 }
 
 /// Answers if all conditions of one of these hold, else goes on behind. Those that begin alike share their beginning:
 /// there are hundreds of socket options, and a filter may have 4096 instructions.
-fn any(alternatives: &[&[(u8, u32)]]) -> Vec<libc::sock_filter> {
+fn any(alternatives: &[&[(u8, u32)]], verdict: u32) -> Vec<libc::sock_filter> {
     let mut code = Vec::new();
     let alike = |one: &&[(u8, u32)], other: &&[(u8, u32)]| one.first() == other.first();
     let mut loaded = None;
     for group in alternatives.chunk_by(alike) {
         let Some((argument, value)) = group[0].first() else {
-            code.push(answer(RET_ALLOW));
+            code.push(answer(verdict));
             continue;
         };
         let rests: Vec<&[(u8, u32)]> = group.iter().map(|conditions| &conditions[1..]).collect();
-        let inner = any(&rests);
+        let inner = any(&rests, verdict);
         if loaded != Some(*argument) {
             code.push(load(ARGUMENTS + 8 * u32::from(*argument)));
         }

@@ -10,6 +10,7 @@ pub mod config;
 pub mod yardstick;
 
 mod agent;
+mod approval;
 mod clock_unsafe;
 mod divergence;
 mod events;
@@ -21,6 +22,7 @@ mod lag;
 mod layout;
 mod mailbox;
 mod memory;
+mod notify_unsafe;
 mod padded;
 mod placement;
 mod procfs;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use stretto_tracee::{SignalInfo, Sleeper};
 
 use crate::lock;
+use crate::notify_unsafe::Asked;
 use crate::padded::Padded;
 use crate::result::{ImageInfo, LeaderResult};
 use crate::taskset::TaskSet;
@@ -58,6 +59,8 @@ pub enum Decision {
     Recheck,
     /// Follower: who has got the turn in the leader's process.
     Turn { process: u32, next: Next },
+    /// Leader: a thread asks whether its call may pass.
+    Asked(Box<Asked>),
     /// Time has passed.
     Tick,
     /// Tell where every thread is.

@@ -1,8 +1,8 @@
 //! One run, from the plan to the outcome.
 
 use std::os::unix::ffi::OsStrExt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use serde_json::json;
@@ -10,12 +10,14 @@ use stretto_abi::table::{Table, TableError};
 use stretto_tracee::{Error, install_wake_handler, seize};
 
 use crate::agent::Agents;
+use crate::approval;
 use crate::clock_unsafe;
 use crate::config::Config;
 use crate::events::{Events, Listener};
 use crate::hot::HotSites;
 use crate::lock;
 use crate::mailbox::Decision;
+use crate::notify_unsafe::Notifications;
 use crate::placement::Placement;
 use crate::program;
 use crate::schedule_unsafe::{ShortSlices, pin_thread};
@@ -23,7 +25,7 @@ use crate::session::{Ending, Session};
 use crate::signals_unsafe::{self, Forwarder, News};
 use crate::spawn_unsafe::Launch;
 use crate::taskset::TaskSet;
-use crate::tracer::Tracer;
+use crate::tracer::{Answering, Tracer};
 
 /// Exit code of a run that a divergence has ended.
 pub const DIVERGED: i32 = 86;
@@ -103,11 +105,17 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
     let set = session.new_set(None);
     let running = &AtomicUsize::new(launches.len());
     thread::scope(|scope| {
+        let (answerer, notifications) = mpsc::channel();
+        if session.agents.is_some() {
+            let session = &session;
+            scope.spawn(move || answer(session, placement, &notifications));
+        }
+        let mut answerer = Some(answerer);
         for (variant, launch) in launches.iter().enumerate() {
-            let (session, set) = (&session, &set);
+            let (session, set, answerer) = (&session, &set, answerer.take());
             scope.spawn(move || {
                 signals_unsafe::block_all();
-                trace(session, set, variant, launch, placement);
+                trace(session, set, variant, (launch, answerer), placement);
                 running.fetch_sub(1, Ordering::AcqRel);
                 signals_unsafe::wake(session.waker);
             });
@@ -145,6 +153,7 @@ fn launches(
         program::find(own.map_or(name, |(_, path)| path), search)
     };
     let leaders = binary(0)?;
+    let asks = agents.is_some() && Notifications::are_there();
     (0..config.variants)
         .map(|variant| {
             let own = binary(variant)?;
@@ -152,7 +161,8 @@ fn launches(
             let mut launch = Launch::new(leaders.as_os_str().as_bytes(), own, &config.argv, &config.env);
             launch.follower = variant != 0;
             if let Some(agents) = agents {
-                launch.program = agents.image(variant).program.clone();
+                let program = agents.image(variant).program.clone();
+                launch.program = if asks { program } else { program.without_asking() };
             }
             launch.cpu = placement.cpu(variant);
             Ok(launch)
@@ -161,7 +171,13 @@ fn launches(
 }
 
 /// One variant, from fork to the end of its last process.
-fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch, placement: &Placement) {
+fn trace(
+    session: &Session,
+    set: &Arc<TaskSet>,
+    variant: usize,
+    (launch, answerer): (&Launch, Option<mpsc::Sender<Arc<Notifications>>>),
+    placement: &Placement,
+) {
     let Some(table) = session.table() else { return };
     if let Some(cpu) = launch.cpu {
         pin_thread(cpu);
@@ -179,6 +195,7 @@ fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch,
     }
     let mut tracer = Tracer::new(session, table, variant, placement);
     tracer.own_binary = launch.own_binary();
+    tracer.answering = answerer.map(|answerer| Answering { asking: launch.asking(), answerer });
     tracer.adopt_root(set, child.pid);
     if child.go().is_err() {
         return session.fail(format!("variant {variant} died before it began"));
@@ -186,6 +203,18 @@ fn trace(session: &Session, set: &Arc<TaskSet>, variant: usize, launch: &Launch,
     session.phase("spawn");
     clock_unsafe::give_up_time_stamps();
     tracer.run();
+}
+
+/// Answers for the leader, on its CPU: one of the two always waits for the other.
+fn answer(session: &Session, placement: &Placement, notifications: &mpsc::Receiver<Arc<Notifications>>) {
+    signals_unsafe::block_all();
+    if let Some(cpu) = placement.cpu(0) {
+        pin_thread(cpu);
+    }
+    clock_unsafe::give_up_time_stamps();
+    if let Ok(notifications) = notifications.recv() {
+        approval::answer(session, &notifications);
+    }
 }
 
 /// Forwards signals and lets time pass, once.
@@ -252,6 +281,7 @@ fn conclude(session: &Session) -> Report {
         "processes": session.statistics.processes.load(Ordering::Relaxed),
         "in_process": session.statistics.in_process.load(Ordering::Relaxed),
         "approved": session.statistics.approved.load(Ordering::Relaxed),
+        "approved_stops": session.statistics.approved_stops.load(Ordering::Relaxed),
         "patched": session.statistics.patched.load(Ordering::Relaxed),
         "from_memory": session.statistics.from_memory.load(Ordering::Relaxed),
         "hot_sites": session.hot_sites.as_ref().map(HotSites::conclude),

@@ -28,6 +28,8 @@ pub struct Statistics {
     pub in_process: AtomicU64,
     /// Calls among them that the monitor has let pass.
     pub approved: AtomicU64,
+    /// Those among them that stopped for that, since the kernel does not ask here.
+    pub approved_stops: AtomicU64,
     /// Sites that have been patched in the leader.
     pub patched: AtomicU64,
     /// Sites that have been patched in the leader because earlier runs had found them hot.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::filter_unsafe::Program;
 
@@ -22,6 +23,8 @@ pub struct Launch {
     pub follower: bool,
     /// The filter of its system calls.
     pub program: Program,
+    /// In the child: the descriptor where the filter asks; negative: nowhere.
+    asking: AtomicI32,
 }
 
 /// A child that waits for [`Child::go`]; ended when dropped before.
@@ -48,6 +51,7 @@ impl Launch {
             cpu: None,
             follower: false,
             program: Program::new(None, &[]),
+            asking: AtomicI32::new(-1),
         }
     }
 
@@ -56,6 +60,12 @@ impl Launch {
     #[must_use]
     pub fn own_binary(&self) -> Option<u64> {
         self.own.as_ref().map(|own| own.as_ptr() as u64)
+    }
+
+    /// Address, in the child, of the number of the descriptor where its filter asks. Its exec will close it.
+    #[must_use]
+    pub fn asking(&self) -> u64 {
+        self.asking.as_ptr() as u64
     }
 
     /// Forks the child, which waits to be seized.
@@ -129,8 +139,9 @@ impl Launch {
             libc::sigemptyset(&raw mut none);
             libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
             libc::prctl(libc::PR_SET_TSC, libc::PR_TSC_SIGSEGV, 0, 0, 0);
-            if self.program.install().is_err() {
-                libc::_exit(125);
+            match self.program.install() {
+                Ok(asking) => self.asking.store(asking.unwrap_or(-1), Ordering::Relaxed),
+                Err(_) => libc::_exit(125),
             }
             libc::execve(self.path.as_ptr(), argv.as_ptr(), env.as_ptr());
             libc::_exit(127)

@@ -66,6 +66,13 @@ CHECKS = (
         "system calls can't be intercepted",
         "a kernel with CONFIG_SECCOMP_FILTER; Docker: --security-opt seccomp=unconfined",
     ),
+    Check(
+        "seccomp listener",
+        probes.seccomp_notify,
+        False,
+        "calls that the monitor approves (files by their names) stop for that: some 4 us each",
+        "a container without a listener of its own (as for SCMP_ACT_NOTIFY)",
+    ),
     Check("process_vm_readv", probes.remote_memory, True, "arguments can't be compared", TRACING),
     Check(
         "pidfd_getfd",

@@ -178,7 +178,7 @@ def page() -> str:
         "",
         "The column *balanced* says where that policy has a call checked. *monitored*: all variants stop in",
         "the monitor; *approved*: inside the variants, and when the others have agreed, the leader alone",
-        "stops in the monitor; *lockstep*: inside the variants, the leader waits until the others have",
+        "waits for the monitor; *lockstep*: inside the variants, the leader waits until the others have",
         "agreed; *ahead*: inside the variants, the leader does not wait. `stretto syscalls NAME` shows all",
         "policies.",
         "",

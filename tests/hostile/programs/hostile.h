@@ -75,7 +75,8 @@ static inline void warm_up(void) {
     say("ready\n");
 }
 
-/* The address of the gate's `syscall`; behind it stands `jmp r12`. */
+/* The address of the gate's `syscall`; behind it a call that the monitor does not approve is brought there, then stands
+   `jmp r12`. */
 static inline uint64_t gate(void) {
     const uint8_t *at = (const uint8_t *)context()->entry;
     while (at[0] != 0x0f || at[1] != 0x05)
@@ -95,7 +96,7 @@ static inline long at_gate(long nr, long a, long b, long c, long d, long e, long
                      "1:"
                      : "=a"(result), "+c"(at)
                      : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "r11", "r12", "memory");
+                     : "r11", "r12", "memory", "cc");
     return result;
 }
 

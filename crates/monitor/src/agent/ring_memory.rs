@@ -24,6 +24,8 @@ pub struct RingMemory {
     memory: Shared<RingWithBulk>,
     /// Files that followers had to open again, to map them, against files that they need not open.
     mapped: AtomicI32,
+    /// The last record whose call was approved, counted from 1; 0: none.
+    approved: AtomicU64,
 }
 
 impl RingMemory {
@@ -32,7 +34,11 @@ impl RingMemory {
     /// # Errors
     /// If there is no memory.
     pub fn new(set: u32, active: u32, slow: &[u32; MAX_VARIANTS]) -> io::Result<Self> {
-        let ring = Self { memory: Shared::new(c"stretto-ring")?, mapped: AtomicI32::new(0) };
+        let ring = Self {
+            memory: Shared::new(c"stretto-ring")?,
+            mapped: AtomicI32::new(0),
+            approved: AtomicU64::new(0),
+        };
         ring.notices.set.store(set, Ordering::Release);
         ring.notices.active.store(active, Ordering::Release);
         for (word, count) in ring.notices.slow.iter().zip(slow) {
@@ -56,6 +62,12 @@ impl RingMemory {
     /// Threads of the process take turns from now on.
     pub fn take_turns(&self) {
         self.notices.turns.store(1, Ordering::SeqCst);
+    }
+
+    /// The call in the record of this number may pass. False: that was said before.
+    pub fn approve(&self, record: u32) -> bool {
+        let approved = u64::from(record) + 1;
+        self.approved.swap(approved, Ordering::Relaxed) != approved
     }
 
     /// The leader has opened what followers hold a placeholder for.

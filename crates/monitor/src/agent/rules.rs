@@ -11,6 +11,8 @@ pub struct Rule {
     pub any: Alternatives,
     /// Or any of these, if the last argument register holds the variant's secret: the kernel ignores it.
     pub with_secret: Alternatives,
+    /// The monitor is asked if any of these holds (`approval`).
+    pub approved: Alternatives,
 }
 
 /// Each is a list of (argument, value of its low half). One empty list: always.
@@ -18,7 +20,7 @@ pub type Alternatives = Vec<Vec<(u8, u32)>>;
 
 impl Rule {
     fn with_secret(nr: u32, with_secret: Alternatives) -> Self {
-        Self { nr, any: Vec::new(), with_secret }
+        Self { nr, any: Vec::new(), with_secret, approved: Vec::new() }
     }
 }
 
@@ -36,7 +38,7 @@ pub fn own() -> Vec<Rule> {
         Rule::with_secret(FUTEX, vec![vec![(1, FUTEX_WAKE)]]),
         Rule::with_secret(FUTEX_WAITV, vec![Vec::new()]),
         Rule::with_secret(SCHED_YIELD, vec![Vec::new()]),
-        Rule { nr: RESTART_SYSCALL, any: vec![Vec::new()], with_secret: Vec::new() },
+        Rule { any: vec![Vec::new()], ..Rule::with_secret(RESTART_SYSCALL, Vec::new()) },
     ]
 }
 
@@ -64,18 +66,26 @@ pub fn rules(table: &Table<'_>, policy: &[u8]) -> (Vec<Rule>, Vec<u8>) {
         let Some(row) = table.by_number(u64::from(nr)) else { continue };
         // Six arguments leave no room for the secret.
         let spare = row.args[5] == NONE;
-        let mut collecting = Collecting { table, policy, spare, any: Vec::new(), allowed: &mut allowed };
+        let mut collecting = Collecting {
+            table,
+            policy,
+            spare,
+            passing: Vec::new(),
+            approved: Vec::new(),
+            allowed: &mut allowed,
+        };
         collecting.add(&row, &[]);
-        let any = collecting.any;
-        if any.is_empty() {
+        let Collecting { passing, approved, .. } = collecting;
+        if passing.is_empty() && approved.is_empty() {
             continue;
         }
-        match rules.iter_mut().find(|rule| rule.nr == nr) {
-            Some(own) if spare => own.with_secret.extend(any),
-            Some(own) => own.any.extend(any),
-            None if spare => rules.push(Rule::with_secret(nr, any)),
-            None => rules.push(Rule { nr, any, with_secret: Vec::new() }),
-        }
+        let index = rules.iter().position(|rule| rule.nr == nr).unwrap_or_else(|| {
+            rules.push(Rule::with_secret(nr, Vec::new()));
+            rules.len() - 1
+        });
+        let rule = &mut rules[index];
+        if spare { &mut rule.with_secret } else { &mut rule.any }.extend(passing);
+        rule.approved = approved;
     }
     (rules, allowed)
 }
@@ -86,7 +96,8 @@ struct Collecting<'c> {
     policy: &'c [u8],
     /// The last argument register holds the secret.
     spare: bool,
-    any: Alternatives,
+    passing: Alternatives,
+    approved: Alternatives,
     allowed: &'c mut [u8],
 }
 
@@ -105,9 +116,11 @@ impl Collecting<'_> {
         let fits = !self.spare || row.args[5] == NONE;
         let passes = matches!(mode, Mode::Lockstep | Mode::Ahead) && fits;
         if passes {
-            self.any.push(conditions.to_vec());
+            self.passing.push(conditions.to_vec());
+        } else if mode == Mode::Approved {
+            self.approved.push(conditions.to_vec());
         }
-        // What is approved stops at the gate.
+        // What is approved waits at the gate.
         if (passes || mode == Mode::Approved)
             && let Some(place) = self.allowed.get_mut(row.row as usize)
         {

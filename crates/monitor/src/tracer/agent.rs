@@ -164,7 +164,6 @@ impl<'s> Tracer<'s> {
         let stopped = calls.finish()?;
         let task = self.task(tid)?;
         task.ring = Some(Arc::clone(&ring));
-        task.approved = None;
         if task.opens_itself {
             ring.notices.opens.store(1, Ordering::Relaxed);
         }

@@ -1,94 +1,86 @@
-//! Calls that the leader alone makes, and only the monitor may let pass: files, names, connections.
-//!
-//! Nobody but the leader stops here. It comes from its agent, when the followers have agreed in the ring, and the filter
-//! stops it at the gate. A leader that has been taken over can come with anything, and change the record that the
-//! others have agreed to. So each follower leaves a digest of its own inputs where only it can write; the key is known to
-//! followers and the monitor, which compares with what the leader is about to give the kernel.
+//! What the monitor approves (`crate::approval`), where that takes a tracer.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use stretto_abi::policy::{Mode, mode};
-use stretto_abi::table::{CallRow, Mechanism, Who};
-use stretto_semantics::{self as semantics, Identity, Lookup};
+use stretto_abi::context::{CANCELLED, NOT_YET};
 use stretto_tracee::{Error, Registers, Remote, Resume, Stopped, arguments};
 
 use super::Tracer;
 use super::task::State;
-use crate::agent::blob;
-use crate::memory::Watched;
+use crate::approval::{self, Agreement, AtGate};
+use crate::notify_unsafe::{Answer, Asked, Notifications};
 use crate::taskset::number;
 
-/// What the monitor says to a call at its entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Approval {
-    /// Nothing: it is no such call, or not all have agreed. It is treated as one from anywhere else.
-    None,
-    /// For the record of this number; `opens`: followers hold a placeholder for what the call opens.
-    Given { record: u32, opens: bool },
-    /// Not at the gate: the thread is sent back, and then brings the call here as from anywhere else. Either it was given
-    /// for this record already (the kernel has restarted the call behind a stop without a signal, or somebody tries
-    /// again), or another thread has got the turn by now and may change what has been looked at.
-    NotHere,
+/// Where a leader that has not started yet tells the descriptor at which its filter asks, and who is to answer there.
+#[derive(Debug)]
+pub struct Answering {
+    /// Address of the descriptor's number.
+    pub asking: u64,
+    pub answerer: std::sync::mpsc::Sender<Arc<Notifications>>,
 }
 
 impl Tracer<'_> {
-    /// What a thread may do that stands at the entry of a call.
-    pub(super) fn approval(&self, tid: i32, registers: &Registers) -> Approval {
-        let at_gate = self.leads() && self.is_at_gate(registers);
-        let Some(task) = self.tasks.get(&tid).filter(|_| at_gate) else { return Approval::None };
-        let (State::Running, Some(ring), Some(agents)) = (&task.state, &task.ring, &self.session.agents)
-        else {
-            return Approval::None;
-        };
-        let args = arguments(registers);
-        let mut memory = Watched::new(Remote::new(tid));
-        let row = match semantics::lookup(&self.table, number(registers), &args, &mut memory) {
-            Lookup::Known(row) if self.is_approvable(&row) => row,
-            _ => return Approval::None,
-        };
-        let cursor = ring.cursor(0);
-        let key = (agents.key, cursor.number);
-        let digest = semantics::digest(&self.table, (row.row, &row.args), &args, &mut memory, &Identity, key);
-        // Whoever is done with a record has seen it taken back, and comes with the call another time.
-        let has_agreed = |follower: usize| {
-            let post = &ring.posts[follower];
-            ring.has_agreed(cursor, follower)
-                && post.done.load(Ordering::Relaxed) == cursor.number
-                && post.digest.load(Ordering::Relaxed) == digest
-        };
-        // Processes of the leader share some of what lies with its agents.
-        if memory.agents || !self.session.followers().all(has_agreed) {
-            Approval::None
-        } else if task.approved == Some(cursor.number) || self.takes_turns(tid) && !self.has_turn(tid) {
-            Approval::NotHere
-        } else {
-            Approval::Given { record: cursor.number, opens: row.mechanism == Mechanism::Open }
+    /// Leader: its filter is there, its exec is still to come.
+    pub(super) fn begin_answering(&mut self, tid: i32) {
+        let Some(Answering { asking, answerer }) = self.answering.take() else { return };
+        let mut number = [0; 4];
+        let read = Remote::new(tid).read(asking, &mut number) == number.len();
+        let Some(descriptor) = Some(i32::from_le_bytes(number)).filter(|fd| read && *fd >= 0) else { return };
+        match Notifications::of(tid, descriptor).map(Arc::new) {
+            Ok(notifications) => {
+                self.notifications = Some(Arc::clone(&notifications));
+                let _ = answerer.send(notifications);
+            }
+            Err(error) => self.session.fail(format!("calls that are to be approved can't be seen: {error}")),
         }
     }
 
-    fn is_approvable(&self, row: &CallRow) -> bool {
-        let policy = self.session.config.policy.as_deref().unwrap_or(&[]);
-        row.who == Who::Leader && mode(policy, row.row) == Mode::Approved
+    /// The kernel asks, for a thread of a process with several.
+    pub(super) fn answer(&self, asked: &Asked) {
+        let call = AtGate { tid: asked.tid, nr: asked.nr, args: &asked.args };
+        if let Some(notifications) = &self.notifications {
+            notifications.answer(asked, self.answer_to(&call));
+        }
     }
 
-    /// Lets the call at the gate pass, or sends its thread back.
+    /// A thread has stopped at the gate, since the kernel does not ask here. Given back: its call is
+    /// as any other. Else it has been dealt with.
     pub(super) fn at_gate(
         &mut self,
         stopped: Stopped,
-        registers: Registers,
-        approval: Approval,
-    ) -> Result<(), Error> {
-        if let Approval::Given { record, opens } = approval {
-            let task = self.task(stopped.tid())?;
-            task.approved = Some(record);
-            if let (true, Some(ring)) = (opens, &task.ring) {
-                ring.note_open();
-            }
-            self.session.statistics.approved.fetch_add(1, Ordering::Relaxed);
-        } else {
-            let rip = self.image().map_or(0, |image| image.base) + blob::GATE_CANCEL;
-            stopped.set_registers(&Registers { rip, orig_rax: u64::MAX, ..registers })?;
+        registers: &Registers,
+    ) -> Result<Option<Stopped>, Error> {
+        if !self.leads() || !self.is_at_gate(registers) {
+            return Ok(Some(stopped));
         }
-        self.resume(stopped, Resume::Continue, 0)
+        let call = AtGate { tid: stopped.tid(), nr: number(registers), args: &arguments(registers) };
+        match self.answer_to(&call) {
+            Answer::Passes => {
+                self.session.statistics.approved_stops.fetch_add(1, Ordering::Relaxed);
+            }
+            Answer::NotNow => give_back(&stopped, registers, CANCELLED)?,
+            Answer::NotYet => give_back(&stopped, registers, NOT_YET)?,
+            Answer::Elsewhere => return Ok(Some(stopped)),
+        }
+        self.resume(stopped, Resume::Continue, 0)?;
+        Ok(None)
     }
+
+    /// Not now if another thread has got the turn by now, which may change what has been looked at.
+    fn answer_to(&self, call: &AtGate<'_>) -> Answer {
+        let Some(task) = self.tasks.get(&call.tid) else { return Answer::Elsewhere };
+        let (State::Running, Some(ring)) = (&task.state, &task.ring) else { return Answer::Elsewhere };
+        let agreement = approval::agreement(self.session, &self.table, ring, call);
+        let given = matches!(agreement, Agreement::Given { .. });
+        if given && self.takes_turns(call.tid) && !self.has_turn(call.tid) {
+            return Answer::NotNow;
+        }
+        approval::answer_to(self.session, ring, agreement)
+    }
+}
+
+/// The gate gives this, and the call is not made.
+fn give_back(stopped: &Stopped, registers: &Registers, result: i64) -> Result<(), Error> {
+    stopped.set_registers(&Registers { rax: result.cast_unsigned(), orig_rax: u64::MAX, ..*registers })
 }

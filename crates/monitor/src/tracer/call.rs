@@ -10,7 +10,6 @@ use stretto_semantics::{self as semantics, Identity, Lookup};
 use stretto_tracee::{Error, Remote, Resume, Stopped, arguments};
 
 use super::Tracer;
-use super::approval::Approval;
 use super::leader::restarts;
 use super::rewrite::At;
 use super::task::{Held, State};
@@ -35,10 +34,8 @@ impl Tracer<'_> {
         if number(&registers) == TURN_POINT && self.leads() && self.is_at_gate(&registers) {
             return self.on_turn_point(stopped, registers);
         }
-        match self.approval(tid, &registers) {
-            Approval::None => {}
-            given => return self.at_gate(stopped, registers, given),
-        }
+        let Some(given_back) = self.at_gate(stopped, &registers)? else { return Ok(()) };
+        stopped = given_back;
         match self.task(tid)?.state {
             // The kernel restarts what a signal without a handler interrupted; followers have stayed put.
             State::Interrupted(_) => {

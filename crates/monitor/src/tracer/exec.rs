@@ -54,6 +54,7 @@ impl Tracer<'_> {
 
     /// Leader: opens a program that is named by a descriptor, for the followers.
     pub(super) fn keep_program(&mut self, tid: i32, nr: u64, args: &[u64; 6]) -> Result<(), Error> {
+        self.begin_answering(tid);
         let by_descriptor = nr == libc::SYS_execveat as u64 && args[4] & libc::AT_EMPTY_PATH as u64 != 0;
         let program = by_descriptor
             .then(|| std::fs::File::open(format!("/proc/{tid}/fd/{}", args[0] & 0x7fff_ffff)).ok())

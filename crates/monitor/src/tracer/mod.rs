@@ -44,10 +44,12 @@ use stretto_tracee::{Error, Event, Resume, Stop, Stopped, kill_thread, wait};
 use crate::clock_unsafe::Moment;
 use crate::layout::mm::Mm;
 use crate::mailbox::{Decision, Message};
+use crate::notify_unsafe::Notifications;
 use crate::placement::Placement;
 use crate::rendezvous;
 use crate::session::{Ending, Session};
 use crate::taskset::TaskSet;
+pub use approval::Answering;
 use injection::Injector;
 use patience::{Looking, Patience};
 use task::{State, Task};
@@ -77,6 +79,9 @@ pub struct Tracer<'s> {
     patience: Patience,
     /// Address of the path of a binary of the variant's own, until it has been started.
     pub own_binary: Option<u64>,
+    /// Leader: what is to be done when its filter is there, and then what answers it.
+    pub answering: Option<Answering>,
+    notifications: Option<Arc<Notifications>>,
     /// What is to be obeyed when more has happened here.
     postponed: Vec<Message>,
     /// For tests; `None` in every other run.
@@ -102,6 +107,8 @@ impl<'s> Tracer<'s> {
             looking: Looking::of(placement),
             patience: Patience::default(),
             own_binary: None,
+            answering: None,
+            notifications: None,
             postponed: Vec::new(),
             injector: Injector::new(&session.config),
         }
@@ -275,6 +282,7 @@ impl<'s> Tracer<'s> {
                 return self.settle(0, outcome);
             }
             Decision::Dump => return self.dump(),
+            Decision::Asked(asked) => return self.answer(&asked),
             Decision::Turn { process, next } => {
                 let outcome = self.follow_turn(process, next);
                 return self.settle(0, outcome);
@@ -332,9 +340,12 @@ impl<'s> Tracer<'s> {
             Decision::CatchUp => self.catch_up(tid),
             Decision::Proceed => self.proceed(tid),
             Decision::Kill => self.kill(tid),
-            Decision::Drop | Decision::Recheck | Decision::Tick | Decision::Dump | Decision::Turn { .. } => {
-                Ok(())
-            }
+            Decision::Drop
+            | Decision::Recheck
+            | Decision::Tick
+            | Decision::Dump
+            | Decision::Asked(_)
+            | Decision::Turn { .. } => Ok(()),
         }
     }
 }

@@ -126,8 +126,6 @@ pub struct Task {
     pub keeps_turn: bool,
     /// The ring that is mapped for it.
     pub ring: Option<Arc<RingMemory>>,
-    /// Leader: the last record there whose call was approved.
-    pub approved: Option<u32>,
 }
 
 impl Task {
@@ -163,7 +161,6 @@ impl Task {
             without_ring: 0,
             keeps_turn: false,
             ring: None,
-            approved: None,
         }
     }
 
