@@ -34,7 +34,7 @@ PTRACE_O_TRACESECCOMP, PTRACE_O_EXITKILL, PTRACE_EVENT_SECCOMP = 1 << 7, 1 << 20
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_SET_TSC, PR_TSC_SIGSEGV = 38, 22, 26, 2
 # linux/seccomp.h, linux/filter.h
 SECCOMP_MODE_FILTER, RET_ALLOW, RET_TRACE = 2, 0x7FFF0000, 0x7FF00000
-SET_MODE_FILTER, NEW_LISTENER, WAIT_KILLABLE_RECV = 1, 1 << 3, 1 << 5
+SET_MODE_FILTER, NEW_LISTENER = 1, 1 << 3
 LOAD_NUMBER, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
 # asm/unistd_64.h
 NR_GETPPID, NR_SECCOMP, NR_PIDFD_GETFD = 110, 317, 438
@@ -136,9 +136,8 @@ def seccomp_notify() -> str:
 
     def install() -> int:
         program, _code = _filter()
-        flags = NEW_LISTENER | WAIT_KILLABLE_RECV
         LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        return int(LIBC.syscall(NR_SECCOMP, SET_MODE_FILTER, flags, ctypes.addressof(program)) < 0)
+        return int(LIBC.syscall(NR_SECCOMP, SET_MODE_FILTER, NEW_LISTENER, ctypes.addressof(program)) < 0)
 
     _succeeds_in_child("SECCOMP_FILTER_FLAG_NEW_LISTENER", install)
     return "a filter can ask about a call"

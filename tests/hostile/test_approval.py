@@ -6,7 +6,7 @@ from tests.hostile.running import DIVERGENCE, LAG, SLACK, Attempt
 
 
 @pytest.mark.parametrize("variants", [2, 3])
-@pytest.mark.parametrize("what", ["again", "rewound", "other", "shared", "withdrawn"])
+@pytest.mark.parametrize("what", ["again", "rewound", "other", "shared", "withdrawn", "claimed"])
 def test_nothing_else_happens(what: str, variants: int, attack: Attempt) -> None:
     result = attack("approved", what, variants=variants)
     assert "ready\n" in result.stdout, str(result)

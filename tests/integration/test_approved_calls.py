@@ -99,3 +99,9 @@ def test_files_are_the_same_either_way(
     # Threads that wait for their turn in the monitor have it approved there.
     assert counted["approved"] > (OPENS if threads == 1 else 0)
     assert counted["approved_stops"] == (0 if asks else counted["approved"])
+
+
+def test_a_program_has_no_listener_of_its_own(programs: Path, tmp_path: Path) -> None:
+    """As below any other listener; what it runs then is run by all variants."""
+    command = guarded([str(programs / "listener"), "true"], 2, "--patch-after", "1")
+    assert outcome(command, tmp_path / "work") == Outcome(120, b"", b"")

@@ -141,12 +141,12 @@ impl Plan {
 }
 
 /// What the gate gives when the call was not made: a signal came, or the monitor does not let it pass now. No system call
-/// gives that; its upper two bits are alike.
+/// gives that: what is negative is an error number above -4096.
 pub const CANCELLED: i64 = i64::MIN / 2 + 1;
 /// What the gate gives when the monitor does not approve the call yet: not all followers have agreed. As [`CANCELLED`].
 pub const NOT_YET: i64 = CANCELLED + 1;
-/// The monitor's answer, with the call's number, to one that has no place at the gate: the thread stops with it as with any
-/// other. Upper two bits that differ, which the gate looks at.
+/// The monitor's answer, with the call's number in its lower half, to one that has no place at the gate: the thread stops
+/// with it as with any other. No system call gives that either.
 pub const ELSEWHERE: u64 = 1 << 63;
 
 /// The pseudo call by which the agent tells the monitor that a signal is due behind a call that it has finished.

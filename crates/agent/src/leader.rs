@@ -71,7 +71,11 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     let mut result = gate(call.nr, &args, seat.attention());
     if result == NOT_YET {
         let agreed = all_agree(seat, cursor, epoch);
-        result = if agreed { gate(call.nr, &args, seat.attention()) } else { CANCELLED };
+        result = if agreed { gate(call.nr, &args, seat.attention()) } else { NOT_YET };
+    }
+    // A follower that claims both would have the program get this.
+    if result == NOT_YET {
+        result = CANCELLED;
     }
     let keeps_turn = given.is_none_or(|(turn, given)| turn.back(given));
     let flags = place | if lockstep { 0 } else { AHEAD };

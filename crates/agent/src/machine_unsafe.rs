@@ -32,11 +32,12 @@ global_asm!(
     "syscall",
     "stretto_gate_after:",
     "mov rcx, rax",
-    "add rcx, rcx",
-    "jo 1f",
+    "shr rcx, 32",
+    "cmp ecx, {elsewhere}",
+    "je 1f",
     "jmp r12",
-    // Not the gate: the filter stops the thread here.
-    "1: btr rax, {elsewhere}",
+    // The number that is left; not the gate: the filter stops the thread here.
+    "1: mov eax, eax",
     "syscall",
     "stretto_gate_elsewhere:",
     "jmp r12",
@@ -45,7 +46,7 @@ global_asm!(
     "jmp r12",
     called = const CALLED,
     cancelled = const CANCELLED,
-    elsewhere = const ELSEWHERE.trailing_zeros(),
+    elsewhere = const ELSEWHERE >> 32,
 );
 
 /// As many bytes are copied into the ring with `rep movsb`, and out of it.

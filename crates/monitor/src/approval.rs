@@ -8,6 +8,8 @@
 //! A thread of its own answers what the kernel asks; only a process with several threads, of which another may have got
 //! the turn meanwhile, has to ask its tracer. Where the kernel can't ask, the thread stops for its tracer (`tracer::approval`).
 
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use stretto_abi::policy::{Mode, mode};
@@ -94,11 +96,14 @@ pub fn answer_to(session: &Session, ring: &RingMemory, agreement: Agreement) -> 
     Answer::Passes
 }
 
-/// Answers what the kernel asks, until the leader has ended.
-pub fn answer(session: &Session, notifications: &Notifications) {
+/// What a tracer gives to who answers: where the kernel asks, and a stream whose other end it closes when it ends.
+pub type Questions = (Arc<Notifications>, UnixStream);
+
+/// Answers what the kernel asks, until the leader's tracer has ended.
+pub fn answer(session: &Session, (notifications, ended): &Questions) {
     let Some(table) = session.table() else { return };
     loop {
-        match notifications.next() {
+        match notifications.next(ended) {
             Ok(Some(asked)) => answer_one(session, &table, notifications, asked),
             Ok(None) => return,
             Err(error) => {

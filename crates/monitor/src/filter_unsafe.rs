@@ -85,7 +85,7 @@ impl Program {
     #[must_use]
     pub fn new(gate: Option<&Gate>, rules: &[Rule]) -> Self {
         let asks = gate.is_some() && rules.iter().any(|rule| !rule.approved.is_empty());
-        Self { stopping: code(gate, rules, RET_TRACE), asking: asks.then(|| code(gate, rules, RET_NOTIFY)) }
+        Self { stopping: code(gate, rules, false), asking: asks.then(|| code(gate, rules, true)) }
     }
 
     /// The same, where nobody could answer: what has to be approved stops.
@@ -107,10 +107,11 @@ impl Program {
         })
     }
 
-    /// A thread that waits for an answer takes signals when it has it (Linux 5.19). A process tree has one that answers, so
-    /// the kernel refuses where it has one already: then calls stop.
+    /// A process tree has one who answers, so the kernel refuses where it has one already: then calls stop. Signals and
+    /// freezers take a thread out of its waiting (no `SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`); it then asks again, or goes to
+    /// its tracer.
     fn install_one(&self) -> io::Result<Option<i32>> {
-        let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+        let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
         let asking = self.asking.as_deref().and_then(|code| set_filter(code, flags).ok());
         match asking {
             Some(descriptor) => Ok(Some(descriptor)),
@@ -129,8 +130,8 @@ fn set_filter(code: &[libc::sock_filter], flags: libc::c_ulong) -> io::Result<i3
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(i32::try_from(result).unwrap_or(-1)) }
 }
 
-/// The instructions. `approved`: the answer to a call that has to be approved.
-fn code(gate: Option<&Gate>, rules: &[Rule], approved: u32) -> Vec<libc::sock_filter> {
+/// The instructions. `asks`: calls that have to be approved ask for that, else they stop like the rest.
+fn code(gate: Option<&Gate>, rules: &[Rule], asks: bool) -> Vec<libc::sock_filter> {
     // 32-bit entry (int 0x80, sysenter) has other numbers and other structures: it is answered ENOSYS by the kernel
     // itself, in every variant.
     let mut code = vec![load(ARCH), skip_if_equal(ARCH_X86_64), answer(RET_ERRNO | libc::ENOSYS as u32)];
@@ -143,7 +144,7 @@ fn code(gate: Option<&Gate>, rules: &[Rule], approved: u32) -> Vec<libc::sock_fi
         let mut rules: Vec<&Rule> = rules.iter().collect();
         rules.sort_by_key(|rule| rule.nr);
         code.push(load(NR));
-        code.extend(search(gate, &rules, approved));
+        code.extend(search(gate, &rules, asks));
     } else {
         code.push(answer(RET_TRACE));
     }
@@ -152,17 +153,17 @@ fn code(gate: Option<&Gate>, rules: &[Rule], approved: u32) -> Vec<libc::sock_fi
 
 /// Looks a number, which has been loaded, up in rules that are in order; ends with an answer. Every call of an agent
 /// comes by here: one after the other, a hundred rules would cost more than the call.
-fn search(gate: &Gate, rules: &[&Rule], approved: u32) -> Vec<libc::sock_filter> {
+fn search(gate: &Gate, rules: &[&Rule], asks: bool) -> Vec<libc::sock_filter> {
     match rules {
         [] => vec![answer(RET_TRACE)],
         [rule] => {
             let mut code = vec![skip_if_equal(rule.nr), answer(RET_TRACE)];
-            code.extend(checks(gate, rule, approved));
+            code.extend(checks(gate, rule, asks));
             code
         }
         _ => {
             let (lower, upper) = rules.split_at(rules.len() / 2);
-            let [lower, higher] = [lower, upper].map(|half| search(gate, half, approved));
+            let [lower, higher] = [lower, upper].map(|half| search(gate, half, asks));
             let mut code = vec![skip_if_at_least(upper[0].nr), jump(higher.len())];
             code.extend(higher);
             code.extend(lower);
@@ -172,9 +173,11 @@ fn search(gate: &Gate, rules: &[&Rule], approved: u32) -> Vec<libc::sock_filter>
 }
 
 /// What is asked of a call with the right number; ends with an answer.
-fn checks(gate: &Gate, rule: &Rule, approved: u32) -> Vec<libc::sock_filter> {
+fn checks(gate: &Gate, rule: &Rule, asks: bool) -> Vec<libc::sock_filter> {
     let mut code = any_of(&rule.any, RET_ALLOW);
-    code.extend(any_of(&rule.approved, approved));
+    if asks {
+        code.extend(any_of(&rule.approved, RET_NOTIFY));
+    }
     if !rule.with_secret.is_empty() {
         let last = ARGUMENTS + 5 * 8;
         for (offset, value) in [(last, low(gate.secret)), (last + 4, high(gate.secret))] {

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 
 use stretto_abi::context::{CANCELLED, ELSEWHERE, NOT_YET};
 
@@ -58,39 +59,51 @@ impl Notifications {
         Ok(this)
     }
 
-    /// Waits for the next thread that asks. `None`: nobody is left who could.
+    /// Waits for the next thread that asks. `None`: nobody will, as the other end of `ended` has been closed.
     ///
     /// # Errors
     /// What the kernel answers.
-    pub fn next(&self) -> io::Result<Option<Asked>> {
+    pub fn next(&self, ended: &UnixStream) -> io::Result<Option<Asked>> {
         loop {
-            // SAFETY: integers only, for which 0 is a value.
-            let mut notification: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-            let mut ready = libc::pollfd { fd: self.0.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-            // SAFETY: one live structure. Receiving alone would wait for ever before Linux 6.11 when all have ended.
-            if unsafe { libc::poll(&raw mut ready, 1, -1) } < 0 {
-                match io::Error::last_os_error() {
-                    error if error.raw_os_error() == Some(libc::EINTR) => continue,
-                    error => return Err(error),
+            let mut ready = [self.0.as_raw_fd(), ended.as_raw_fd()].map(|fd| libc::pollfd {
+                fd,
+                events: libc::POLLIN,
+                revents: 0,
+            });
+            // SAFETY: two live structures.
+            if unsafe { libc::poll(ready.as_mut_ptr(), 2, -1) } < 0 {
+                let error = io::Error::last_os_error();
+                if error.raw_os_error() == Some(libc::EINTR) {
+                    continue;
                 }
+                return Err(error);
             }
-            if ready.revents & libc::POLLIN == 0 {
+            if ready[1].revents != 0 {
                 return Ok(None);
             }
-            // SAFETY: the kernel fills a live structure.
-            if unsafe {
-                libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut notification)
-            } == 0
+            // The kernel may also say that it has been interrupted (kernel/seccomp.c, seccomp_notify_poll).
+            if ready[0].revents & libc::POLLIN != 0
+                && let Some(asked) = self.receive()?
             {
-                let libc::seccomp_notif { id, pid, data, .. } = notification;
-                #[allow(clippy::cast_sign_loss)] // numbers of calls
-                return Ok(Some(Asked { id, tid: pid.cast_signed(), nr: data.nr as u64, args: data.args }));
+                return Ok(Some(asked));
             }
-            match io::Error::last_os_error() {
-                // It has been killed or interrupted meanwhile.
-                error if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => {}
-                error => return Err(error),
-            }
+        }
+    }
+
+    /// Who asks now. `None`: it has been killed or interrupted meanwhile.
+    fn receive(&self) -> io::Result<Option<Asked>> {
+        // SAFETY: integers only, for which 0 is a value.
+        let mut notification: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+        let request = libc::SECCOMP_IOCTL_NOTIF_RECV;
+        // SAFETY: the kernel fills a live structure.
+        if unsafe { libc::ioctl(self.0.as_raw_fd(), request, &raw mut notification) } == 0 {
+            let libc::seccomp_notif { id, pid, data, .. } = notification;
+            #[allow(clippy::cast_sign_loss)] // numbers of calls
+            return Ok(Some(Asked { id, tid: pid.cast_signed(), nr: data.nr as u64, args: data.args }));
+        }
+        match io::Error::last_os_error() {
+            error if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => Ok(None),
+            error => Err(error),
         }
     }
 
@@ -104,8 +117,11 @@ impl Notifications {
             Answer::Elsewhere => ((ELSEWHERE | asked.nr).cast_signed(), 0),
         };
         let mut answer = libc::seccomp_notif_resp { id: asked.id, val, error: 0, flags };
+        let request = libc::SECCOMP_IOCTL_NOTIF_SEND;
         // SAFETY: the kernel reads a live structure.
-        unsafe { libc::ioctl(self.0.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut answer) };
+        while unsafe { libc::ioctl(self.0.as_raw_fd(), request, &raw mut answer) } < 0
+            && io::Error::last_os_error().raw_os_error() == Some(libc::EINTR)
+        {}
     }
 }
 

@@ -10,7 +10,7 @@ use stretto_abi::table::{Table, TableError};
 use stretto_tracee::{Error, install_wake_handler, seize};
 
 use crate::agent::Agents;
-use crate::approval;
+use crate::approval::{self, Questions};
 use crate::clock_unsafe;
 use crate::config::Config;
 use crate::events::{Events, Listener};
@@ -105,10 +105,10 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
     let set = session.new_set(None);
     let running = &AtomicUsize::new(launches.len());
     thread::scope(|scope| {
-        let (answerer, notifications) = mpsc::channel();
+        let (answerer, questions) = mpsc::channel();
         if session.agents.is_some() {
             let session = &session;
-            scope.spawn(move || answer(session, placement, &notifications));
+            scope.spawn(move || answer(session, placement, &questions));
         }
         let mut answerer = Some(answerer);
         for (variant, launch) in launches.iter().enumerate() {
@@ -175,7 +175,7 @@ fn trace(
     session: &Session,
     set: &Arc<TaskSet>,
     variant: usize,
-    (launch, answerer): (&Launch, Option<mpsc::Sender<Arc<Notifications>>>),
+    (launch, answerer): (&Launch, Option<mpsc::Sender<Questions>>),
     placement: &Placement,
 ) {
     let Some(table) = session.table() else { return };
@@ -206,14 +206,14 @@ fn trace(
 }
 
 /// Answers for the leader, on its CPU: one of the two always waits for the other.
-fn answer(session: &Session, placement: &Placement, notifications: &mpsc::Receiver<Arc<Notifications>>) {
+fn answer(session: &Session, placement: &Placement, questions: &mpsc::Receiver<Questions>) {
     signals_unsafe::block_all();
     if let Some(cpu) = placement.cpu(0) {
         pin_thread(cpu);
     }
     clock_unsafe::give_up_time_stamps();
-    if let Ok(notifications) = notifications.recv() {
-        approval::answer(session, &notifications);
+    if let Ok(questions) = questions.recv() {
+        approval::answer(session, &questions);
     }
 }
 

@@ -110,6 +110,13 @@ impl CallArrival {
             _ => None,
         }
     }
+
+    /// Whether it installs a filter that asks, of which a process may have one: the monitor's (seccomp(2)).
+    #[must_use]
+    pub fn makes_listener(&self) -> bool {
+        let flags = self.args()[1] & libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+        self.nr() == libc::SYS_seccomp.cast_unsigned() && flags != 0
+    }
 }
 
 /// The gathered inputs of a call.

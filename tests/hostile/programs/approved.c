@@ -2,7 +2,8 @@
    has been taken over. WHAT: "again": it comes once more with the same call; "rewound": and tells that it is at the
    same record; "other": followers agree to its record, then it comes with another path, "same": or with that one;
    "shared": or with that one, in memory that other processes of the leader may write;
-   "withdrawn": it takes the record back, all make the call in the monitor, then it comes with the record again. */
+   "withdrawn": it takes the record back, all make the call in the monitor, then it comes with the record again.
+   "claimed": a follower has been taken over, and says that it has agreed, and that it is elsewhere. */
 #include "hostile.h"
 
 enum { LINE = 64, SLOW = 44 /* offset of Notices::slow, crates/abi/src/ring/post.rs */ };
@@ -74,6 +75,15 @@ static void attack(const char *what) {
     _exit(94);
 }
 
+/* To the agent of the leader it has agreed to the next call, to the monitor it has not. */
+static void claim(void) {
+    uint32_t number = post()->done;
+    post()->done = number + 7;
+    post()->agreed = number + 1;
+    for (;;)
+        ;
+}
+
 int main(int count, char **arguments) {
     if (count != 2)
         return 95;
@@ -81,9 +91,13 @@ int main(int count, char **arguments) {
     int before = strcmp(arguments[1], "again") == 0 || strcmp(arguments[1], "rewound") == 0;
     if (before && make() != 0)
         return 93;
-    if (variant() == 0)
+    int claimed = strcmp(arguments[1], "claimed") == 0;
+    if (claimed && variant() == 1)
+        claim();
+    if (variant() == 0 && !claimed)
         attack(arguments[1]);
-    make();
+    if (make() < -4095)
+        say("no result of a call\n");
     say("after\n");
     return 0;
 }

@@ -247,6 +247,9 @@ fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: 
     if session.agents.is_some() && territory::gives(&call.inputs) {
         return session.post_all(set, &Decision::Refuse(libc::EFAULT));
     }
+    if session.agents.is_some() && call.makes_listener() {
+        return session.post_all(set, &Decision::Refuse(libc::EBUSY));
+    }
     match (row.who, row.mechanism) {
         (Who::Refused, _) => {
             crate::warnings::refused(session, call, row);

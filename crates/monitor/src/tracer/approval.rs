@@ -1,14 +1,16 @@
 //! What the monitor approves (`crate::approval`), where that takes a tracer.
 
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
 
 use stretto_abi::context::{CANCELLED, NOT_YET};
 use stretto_tracee::{Error, Registers, Remote, Resume, Stopped, arguments};
 
 use super::Tracer;
 use super::task::State;
-use crate::approval::{self, Agreement, AtGate};
+use crate::approval::{self, Agreement, AtGate, Questions};
 use crate::notify_unsafe::{Answer, Asked, Notifications};
 use crate::taskset::number;
 
@@ -17,7 +19,14 @@ use crate::taskset::number;
 pub struct Answering {
     /// Address of the descriptor's number.
     pub asking: u64,
-    pub answerer: std::sync::mpsc::Sender<Arc<Notifications>>,
+    pub answerer: Sender<Questions>,
+}
+
+/// Where the kernel asks, and what ends the one who answers when it is dropped.
+#[derive(Debug)]
+pub(super) struct Asking {
+    notifications: Arc<Notifications>,
+    _until_dropped: UnixStream,
 }
 
 impl Tracer<'_> {
@@ -27,10 +36,12 @@ impl Tracer<'_> {
         let mut number = [0; 4];
         let read = Remote::new(tid).read(asking, &mut number) == number.len();
         let Some(descriptor) = Some(i32::from_le_bytes(number)).filter(|fd| read && *fd >= 0) else { return };
-        match Notifications::of(tid, descriptor).map(Arc::new) {
-            Ok(notifications) => {
-                self.notifications = Some(Arc::clone(&notifications));
-                let _ = answerer.send(notifications);
+        let found =
+            Notifications::of(tid, descriptor).and_then(|found| Ok((Arc::new(found), UnixStream::pair()?)));
+        match found {
+            Ok((notifications, (end, other_end))) => {
+                let _ = answerer.send((Arc::clone(&notifications), other_end));
+                self.asking = Some(Asking { notifications, _until_dropped: end });
             }
             Err(error) => self.session.fail(format!("calls that are to be approved can't be seen: {error}")),
         }
@@ -39,8 +50,8 @@ impl Tracer<'_> {
     /// The kernel asks, for a thread of a process with several.
     pub(super) fn answer(&self, asked: &Asked) {
         let call = AtGate { tid: asked.tid, nr: asked.nr, args: &asked.args };
-        if let Some(notifications) = &self.notifications {
-            notifications.answer(asked, self.answer_to(&call));
+        if let Some(asking) = &self.asking {
+            asking.notifications.answer(asked, self.answer_to(&call));
         }
     }
 

@@ -44,12 +44,12 @@ use stretto_tracee::{Error, Event, Resume, Stop, Stopped, kill_thread, wait};
 use crate::clock_unsafe::Moment;
 use crate::layout::mm::Mm;
 use crate::mailbox::{Decision, Message};
-use crate::notify_unsafe::Notifications;
 use crate::placement::Placement;
 use crate::rendezvous;
 use crate::session::{Ending, Session};
 use crate::taskset::TaskSet;
 pub use approval::Answering;
+use approval::Asking;
 use injection::Injector;
 use patience::{Looking, Patience};
 use task::{State, Task};
@@ -81,7 +81,7 @@ pub struct Tracer<'s> {
     pub own_binary: Option<u64>,
     /// Leader: what is to be done when its filter is there, and then what answers it.
     pub answering: Option<Answering>,
-    notifications: Option<Arc<Notifications>>,
+    asking: Option<Asking>,
     /// What is to be obeyed when more has happened here.
     postponed: Vec<Message>,
     /// For tests; `None` in every other run.
@@ -108,7 +108,7 @@ impl<'s> Tracer<'s> {
             patience: Patience::default(),
             own_binary: None,
             answering: None,
-            notifications: None,
+            asking: None,
             postponed: Vec::new(),
             injector: Injector::new(&session.config),
         }
