@@ -55,12 +55,12 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     #[allow(clippy::cast_possible_truncation)] // a number of the table
     let nr = call.nr as u32;
     // The monitor takes longer to look at the call than followers take to agree.
-    let approved = call.mode == Mode::Approved && turn.is_none();
+    let agree_meanwhile = call.mode == Mode::Approved && turn.is_none();
     if lockstep {
         ring.describe(cursor, nr, place, writer.length);
         ring.publish(cursor, epoch);
         seat.wake(followers, low_half(ring.tag_word(cursor)));
-        if !approved && !all_agree(seat, cursor, epoch) {
+        if !agree_meanwhile && !all_agree(seat, cursor, epoch) {
             return cancel(seat, cursor, epoch);
         }
     } else if !nobody_elsewhere(seat, epoch) {
@@ -69,9 +69,8 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     let given = turn.as_ref().map(|turn| (turn, turn.give()));
     call.add_secret(&mut args);
     let mut result = gate(call.nr, &args, seat.attention());
-    if result == NOT_YET {
-        let agreed = all_agree(seat, cursor, epoch);
-        result = if agreed { gate(call.nr, &args, seat.attention()) } else { NOT_YET };
+    if result == NOT_YET && all_agree(seat, cursor, epoch) {
+        result = gate(call.nr, &args, seat.attention());
     }
     // A follower that claims both would have the program get this.
     if result == NOT_YET {

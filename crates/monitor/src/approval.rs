@@ -1,9 +1,9 @@
 //! Calls that the leader alone makes, and only the monitor may let pass: files, names, connections.
 //!
 //! Nobody but the leader comes here. It comes from its agent, when it has published the call in the ring, and the filter
-//! asks at the gate; the followers agree meanwhile. A leader that has been taken over can come with anything, and change the record that the
-//! others have agreed to. So each follower leaves a digest of its own inputs where only it can write; the key is known to
-//! followers and the monitor, which compares with what the leader is about to give the kernel.
+//! asks at the gate; the followers agree meanwhile. A leader that has been taken over can come with anything, and change
+//! the record that the others have agreed to. So each follower leaves a digest of its own inputs where only it can write;
+//! the key is known to followers and the monitor, which compares with what the leader is about to give the kernel.
 //!
 //! A thread of its own answers what the kernel asks; only a process with several threads, of which another may have got
 //! the turn meanwhile, has to ask its tracer. Where the kernel can't ask, the thread stops for its tracer (`tracer::approval`).
