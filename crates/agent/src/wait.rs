@@ -21,6 +21,8 @@ const FUTEX_32: u32 = 2;
 const FEWEST: u32 = 8;
 /// A look takes some 20 ns, an exchange of records ahead 200-400 ns.
 const APART: u32 = 32;
+/// How much shorter a thread looks that is not the likeliest to be next.
+const UNLIKELY: u32 = 2;
 /// A variant that sleeps every time looks for long once in so many times: what it waits for may have become quick.
 const AGAIN: u32 = 8;
 
@@ -79,6 +81,11 @@ impl<'s> Seat<'s> {
     /// The ring without its bulk.
     pub fn ring(&self) -> &'s Ring {
         &self.memory.ring
+    }
+
+    /// The set that this thread belongs to.
+    fn set(&self) -> u32 {
+        self.ring().notices.set.load(Ordering::Relaxed)
     }
 
     /// Which variant this is.
@@ -157,7 +164,7 @@ impl<'s> Seat<'s> {
     fn look<T>(&self, what: Wait, ready: &mut impl FnMut() -> Option<T>) -> Option<T> {
         let most = self.plan.looks;
         let patience = Patience::of(self, what, most);
-        let mut before_yield = self.plan.before_yield;
+        let mut before_yield = self.before_yield();
         let mut rung = self.doorbells.rung(self.variant());
         let mut until_look = what.apart();
         for _ in 0..patience.looks() {
@@ -166,8 +173,9 @@ impl<'s> Seat<'s> {
             if before_yield > 0 && now == rung {
                 core::hint::spin_loop();
             } else {
-                (before_yield, rung) = (self.plan.before_yield, now);
+                rung = now;
                 self.go_away();
+                before_yield = self.before_yield();
                 until_look = 1;
             }
             until_look -= 1;
@@ -177,11 +185,18 @@ impl<'s> Seat<'s> {
             until_look = what.apart();
             if let Some(result) = ready() {
                 patience.keep(most, 0);
+                self.doorbells.serve(self.variant(), self.set());
                 return Some(result);
             }
         }
         patience.exhausted();
         None
+    }
+
+    /// How often it looks before it lets others run: less if another thread of this variant is likelier to be next.
+    fn before_yield(&self) -> u32 {
+        let most = self.plan.before_yield;
+        if self.doorbells.was_served(self.variant(), self.set()) { most } else { (most / UNLIKELY).max(1) }
     }
 
     /// Wakes `variants` (bits) that sleep on the word at `address`, which has just been written.
