@@ -120,7 +120,7 @@ OPTIONS = (
     Option(
         "patch-after",
         "integer",
-        16,
+        8,
         "how often a system-call instruction is reached until it is patched to call the agent in the process",
         metavar="N",
         minimum=1,

@@ -69,7 +69,7 @@ def test_what_the_core_is_told(core: FakeCore) -> None:
     assert (asked["timeout"], asked["log"], asked["verbose"]) == (60.0, None, False)
     assert asked["env"] is None
     assert asked["table"] is None
-    assert (asked["policy"], asked["patch_after"]) == ("balanced", 16)
+    assert (asked["policy"], asked["patch_after"]) == ("balanced", 8)
 
 
 def test_policy_of_a_table_of_ones_own(core: FakeCore, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ pub fn read(config: &Bound<'_, PyDict>, table: &[u8]) -> PyResult<Config> {
         log: get::<String>(config, "log")?.map(Into::into),
         table: get(config, "table")?.unwrap_or_else(|| table.to_vec()),
         policy: policy(config)?,
-        patch_after: get(config, "patch_after")?.unwrap_or(16),
+        patch_after: get(config, "patch_after")?.unwrap_or(8),
         hot_sites: get::<Vec<u8>>(config, "hot_sites")?.map(|path| OsString::from_vec(path).into()),
         injection: injection(config)?,
     })
