@@ -146,7 +146,7 @@ pub const CANCELLED: i64 = i64::MIN / 2 + 1;
 /// What the gate gives when the monitor does not approve the call yet: not all followers have agreed. As [`CANCELLED`].
 pub const NOT_YET: i64 = CANCELLED + 1;
 /// The monitor's answer, with the call's number in its lower half, to one that has no place at the gate: the thread stops
-/// with it as with any other. No system call gives that either.
+/// with it as with any other, and does not get what lies in a record. No system call gives that either.
 pub const ELSEWHERE: u64 = 1 << 63;
 
 /// The pseudo call by which the agent tells the monitor that a signal is due behind a call that it has finished.

@@ -6,7 +6,7 @@
 pub enum Mode {
     /// All variants stop in the monitor.
     Monitored = 0,
-    /// In the process; when every follower has agreed, the leader stops in the monitor, which sees that they have.
+    /// In the process; the leader asks the monitor, which sees that every follower has agreed.
     Approved = 1,
     /// In the process; the leader executes when every follower has agreed.
     Lockstep = 2,

@@ -45,8 +45,7 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>) -> Outcome {
     }
     let mut args = call.args;
     let mut vectors: Vectors = [const { MaybeUninit::uninit() }; VECTORS];
-    // The monitor looks at the program's own memory: what lies in the ring others can write, too.
-    let taken = call.row.flags() & TAKES_NO_MEMORY == 0 && call.mode != Mode::Approved;
+    let taken = call.row.flags() & TAKES_NO_MEMORY == 0;
     if !whole || taken && !redirect(call, &mut args, &mut vectors, &writer, &notes) {
         return Outcome::Monitor;
     }

@@ -2,7 +2,8 @@
 
 use core::mem::MaybeUninit;
 
-use stretto_abi::table::{DIR_IN, Kind, NONE};
+use stretto_abi::table::NONE;
+use stretto_semantics::{Input, input};
 
 use crate::entry::Call;
 use crate::sinks_unsafe::{Notes, Writer};
@@ -13,30 +14,6 @@ pub const VECTORS: usize = 16;
 /// Vectors (address, length) that point into the record. Not initialised: most calls have none.
 pub type Vectors = [MaybeUninit<[u64; 2]>; VECTORS];
 
-/// What has to be redirected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// Nothing: no memory that the kernel only reads.
-    None,
-    /// One buffer or string.
-    Buffer,
-    /// Vectors.
-    Vectors,
-}
-
-/// What the argument at `index` gives the kernel to read.
-pub fn input(call: &Call<'_>, index: usize) -> Input {
-    let Some(&value) = call.args.get(index) else { return Input::None };
-    let pointer =
-        call.table.node(call.row.arg(index)).filter(|node| node.kind == Kind::Ptr && node.dir == DIR_IN);
-    let Some(pointer) = pointer.filter(|_| value != 0) else { return Input::None };
-    match call.table.node(pointer.a).map(|target| target.kind) {
-        Some(Kind::Bytes | Kind::CStr) => Input::Buffer,
-        Some(Kind::Iovec) => Input::Vectors,
-        _ => Input::None,
-    }
-}
-
 /// Redirects the input buffers of `call` to their copies in the record. False: that can't be done.
 pub fn redirect(
     call: &Call<'_>,
@@ -46,18 +23,20 @@ pub fn redirect(
     notes: &Notes,
 ) -> bool {
     let count = (0..6).take_while(|&index| call.row.arg(index) != NONE).count();
-    (0..6u8).zip(args).take(count).all(|(argument, place)| match input(call, argument.into()) {
-        Input::None => true,
-        Input::Buffer => notes.parts(argument).next().is_some_and(|at| {
-            *place = writer.address(at);
-            true
-        }),
-        Input::Vectors => {
-            let found = iovec(argument, vectors, writer, notes);
-            if let Some(1..) = found {
-                *place = vectors.as_ptr() as u64;
+    (0..6u8).zip(args).take(count).all(|(argument, place)| {
+        match input(call.table, call.row.arg(argument.into()), *place) {
+            Input::None => true,
+            Input::Buffer => notes.parts(argument).next().is_some_and(|at| {
+                *place = writer.address(at);
+                true
+            }),
+            Input::Vectors => {
+                let found = iovec(argument, vectors, writer, notes);
+                if let Some(1..) = found {
+                    *place = vectors.as_ptr() as u64;
+                }
+                found.is_some()
             }
-            found.is_some()
         }
     })
 }

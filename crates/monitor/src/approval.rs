@@ -8,20 +8,19 @@
 //! A thread of its own answers what the kernel asks; only a process with several threads, of which another may have got
 //! the turn meanwhile, has to ask its tracer. Where the kernel can't ask, the thread stops for its tracer (`tracer::approval`).
 
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use stretto_abi::policy::{Mode, mode};
 use stretto_abi::ring::Phase;
 use stretto_abi::table::{CallRow, Mechanism, Table, Who};
-use stretto_semantics::{self as semantics, Identity, Lookup};
-use stretto_tracee::Remote;
+use stretto_semantics::{self as semantics, Identity, Input, Lookup};
+use stretto_tracee::{Remote, Sleeper};
 
 use crate::agent::ring_memory::RingMemory;
 use crate::lock;
 use crate::mailbox::Decision;
-use crate::memory::Watched;
+use crate::memory::Presented;
 use crate::notify_unsafe::{Answer, Asked, Notifications};
 use crate::session::Session;
 
@@ -48,11 +47,18 @@ pub enum Agreement {
 #[must_use]
 pub fn agreement(session: &Session, table: &Table<'_>, ring: &RingMemory, call: &AtGate<'_>) -> Agreement {
     let Some(agents) = &session.agents else { return Agreement::None };
-    let mut memory = Watched::new(Remote::new(call.tid));
+    let mut memory = Presented::new(Remote::new(call.tid), ring);
     let row = match semantics::lookup(table, call.nr, call.args, &mut memory) {
         Lookup::Known(row) if is_approvable(session, &row) => row,
         _ => return Agreement::None,
     };
+    // Elsewhere another process might change it: an agent never comes with that.
+    let is_published = |(&node, &value): (&u32, &u64)| {
+        semantics::input(table, node, value) != Input::Buffer || ring.is_leaders(value)
+    };
+    if !row.args.iter().zip(call.args).all(is_published) {
+        return Agreement::None;
+    }
     let cursor = ring.cursor(0);
     let key = (agents.key, cursor.number);
     let digest = semantics::digest(table, (row.row, &row.args), call.args, &mut memory, &Identity, key);
@@ -66,8 +72,7 @@ pub fn agreement(session: &Session, table: &Table<'_>, ring: &RingMemory, call: 
         return if published { Agreement::NotYet } else { Agreement::None };
     }
     let asks_for_it = |follower: usize| ring.posts[follower].digest.load(Ordering::Relaxed) == digest;
-    // Processes of the leader share some of what lies with its agents.
-    if !memory.agents && session.followers().all(asks_for_it) {
+    if memory.is_sound && session.followers().all(asks_for_it) {
         Agreement::Given { record: cursor.number, opens: row.mechanism == Mechanism::Open }
     } else {
         Agreement::None
@@ -96,14 +101,15 @@ pub fn answer_to(session: &Session, ring: &RingMemory, agreement: Agreement) -> 
     Answer::Passes
 }
 
-/// What a tracer gives to who answers: where the kernel asks, and a stream whose other end it closes when it ends.
-pub type Questions = (Arc<Notifications>, UnixStream);
+/// What a tracer gives to who answers: where the kernel asks, and what it calls when it ends.
+pub type Questions = (Arc<Notifications>, Arc<Sleeper>);
 
 /// Answers what the kernel asks, until the leader's tracer has ended.
-pub fn answer(session: &Session, (notifications, ended): &Questions) {
+pub fn answer(session: &Session, (notifications, sleeper): &Questions) {
     let Some(table) = session.table() else { return };
+    sleeper.adopt();
     loop {
-        match notifications.next(ended) {
+        match notifications.next(sleeper) {
             Ok(Some(asked)) => answer_one(session, &table, notifications, asked),
             Ok(None) => return,
             Err(error) => {

@@ -3,6 +3,7 @@
 use stretto_semantics::Memory;
 use stretto_tracee::Remote;
 
+use crate::agent::ring_memory::RingMemory;
 use crate::agent::territory;
 
 /// Bytes that are fetched at once for small reads: a structure's fields cost one system call together.
@@ -11,7 +12,7 @@ const WINDOW: usize = 256;
 /// At most so many bytes of announced ranges are fetched together; copying more costs more than a request.
 const TOGETHER: usize = 64 << 10;
 
-/// Memory of a variant that is stopped as long as this value lives, so small reads may be remembered.
+/// Memory of a variant that does not run as long as this value lives, so small reads may be remembered.
 #[derive(Debug)]
 pub struct VariantMemory {
     remote: Remote,
@@ -55,25 +56,31 @@ impl VariantMemory {
     }
 }
 
-/// The same, and whether anything was read where agents lie.
+/// What a leader at the gate gives the kernel: what its agent has published in its ring, or memory of the program.
 #[derive(Debug)]
-pub struct Watched {
+pub struct Presented<'r> {
     memory: VariantMemory,
-    pub agents: bool,
+    ring: &'r RingMemory,
+    /// All that was read could be read to its end, and nothing lies elsewhere among what belongs to agents, some of which
+    /// other processes may write.
+    pub is_sound: bool,
 }
 
-impl Watched {
+impl<'r> Presented<'r> {
     /// Nothing has been read yet.
     #[must_use]
-    pub fn new(remote: Remote) -> Self {
-        Self { memory: VariantMemory::new(remote), agents: false }
+    pub fn new(remote: Remote, ring: &'r RingMemory) -> Self {
+        Self { memory: VariantMemory::new(remote), ring, is_sound: true }
     }
 }
 
-impl Memory for Watched {
+impl Memory for Presented<'_> {
     fn read(&mut self, address: u64, buffer: &mut [u8]) -> usize {
-        self.agents |= territory::is_within(address);
-        self.memory.read(address, buffer)
+        // Who shares the leader's memory can write it, and nobody else: children don't have it.
+        let published = self.ring.read_leaders(address, buffer);
+        let got = published.unwrap_or_else(|| self.memory.read(address, buffer));
+        self.is_sound &= got == buffer.len() && (published.is_some() || !territory::is_within(address));
+        got
     }
 
     fn announce(&mut self, ranges: &[(u64, usize)]) {

@@ -3,13 +3,16 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 
 use stretto_abi::context::{CANCELLED, ELSEWHERE, NOT_YET};
+use stretto_tracee::Sleeper;
 
 /// Whoever is woken runs on the CPU of who wakes it: both have nothing else to do
 /// (`SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP`, include/uapi/linux/seccomp.h, Linux 6.6).
 const WAKE_HERE: u64 = 1;
+
+const INTERRUPTED: i64 = -(libc::EINTR as i64);
+const NOBODY: i64 = -(libc::ENOENT as i64);
 
 /// A thread that waits for an answer.
 #[derive(Clone, Copy, Debug)]
@@ -59,52 +62,44 @@ impl Notifications {
         Ok(this)
     }
 
-    /// Waits for the next thread that asks. `None`: nobody will, as the other end of `ended` has been closed.
+    /// Waits for the next thread that asks. `None`: nobody will, or `sleeper` has been called.
     ///
     /// # Errors
     /// What the kernel answers.
-    pub fn next(&self, ended: &UnixStream) -> io::Result<Option<Asked>> {
+    pub fn next(&self, sleeper: &Sleeper) -> io::Result<Option<Asked>> {
         loop {
-            let mut ready = [self.0.as_raw_fd(), ended.as_raw_fd()].map(|fd| libc::pollfd {
-                fd,
-                events: libc::POLLIN,
-                revents: 0,
-            });
-            // SAFETY: two live structures.
-            if unsafe { libc::poll(ready.as_mut_ptr(), 2, -1) } < 0 {
-                let error = io::Error::last_os_error();
-                if error.raw_os_error() == Some(libc::EINTR) {
-                    continue;
+            // SAFETY: integers only, for which 0 is a value.
+            let mut notification: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+            let place = &raw mut notification as u64;
+            let arguments = [self.descriptor(), libc::SECCOMP_IOCTL_NOTIF_RECV, place];
+            // SAFETY: the kernel fills a live structure.
+            match unsafe { sleeper.wait_in(libc::SYS_ioctl, arguments) } {
+                0 => {
+                    let libc::seccomp_notif { id, pid, data, .. } = notification;
+                    #[allow(clippy::cast_sign_loss)] // numbers of calls
+                    let asked = Asked { id, tid: pid.cast_signed(), nr: data.nr as u64, args: data.args };
+                    return Ok(Some(asked));
                 }
-                return Err(error);
-            }
-            if ready[1].revents != 0 {
-                return Ok(None);
-            }
-            // The kernel may also say that it has been interrupted (kernel/seccomp.c, seccomp_notify_poll).
-            if ready[0].revents & libc::POLLIN != 0
-                && let Some(asked) = self.receive()?
-            {
-                return Ok(Some(asked));
+                INTERRUPTED if sleeper.called() => return Ok(None),
+                INTERRUPTED => {}
+                // Who asked has been killed or interrupted meanwhile; or all are gone (since Linux 6.11).
+                NOBODY if self.are_all_gone() => return Ok(None),
+                NOBODY => {}
+                error => return Err(io::Error::from_raw_os_error(i32::try_from(-error).unwrap_or(0))),
             }
         }
     }
 
-    /// Who asks now. `None`: it has been killed or interrupted meanwhile.
-    fn receive(&self) -> io::Result<Option<Asked>> {
-        // SAFETY: integers only, for which 0 is a value.
-        let mut notification: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-        let request = libc::SECCOMP_IOCTL_NOTIF_RECV;
-        // SAFETY: the kernel fills a live structure.
-        if unsafe { libc::ioctl(self.0.as_raw_fd(), request, &raw mut notification) } == 0 {
-            let libc::seccomp_notif { id, pid, data, .. } = notification;
-            #[allow(clippy::cast_sign_loss)] // numbers of calls
-            return Ok(Some(Asked { id, tid: pid.cast_signed(), nr: data.nr as u64, args: data.args }));
-        }
-        match io::Error::last_os_error() {
-            error if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => Ok(None),
-            error => Err(error),
-        }
+    fn descriptor(&self) -> u64 {
+        u64::try_from(self.0.as_raw_fd()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether nobody is left that could ask.
+    fn are_all_gone(&self) -> bool {
+        let mut one = libc::pollfd { fd: self.0.as_raw_fd(), events: 0, revents: 0 };
+        // SAFETY: one live structure.
+        unsafe { libc::poll(&raw mut one, 1, 0) };
+        one.revents & libc::POLLHUP != 0
     }
 
     /// Answers; who is gone needs no answer.
@@ -137,5 +132,55 @@ fn owned(result: i64) -> io::Result<OwnedFd> {
         // SAFETY: as the caller says.
         Ok(descriptor) if descriptor >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use stretto_tracee::install_wake_handler;
+
+    use super::*;
+
+    /// Where a filter of this thread asks that lets everything pass, so it never asks. `None`: there is a listener already.
+    fn silent() -> Option<Notifications> {
+        let mut pass = libc::sock_filter { code: 6, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW };
+        let program = libc::sock_fprog { len: 1, filter: &raw mut pass };
+        let flags = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+        // SAFETY: the program is live; it concerns this thread only, which ends with the test.
+        unsafe {
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+            let number =
+                libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program);
+            match owned(number) {
+                Ok(listener) => Some(Notifications(listener)),
+                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => None,
+                Err(error) => panic!("no listener: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn who_waits_for_questions_ends_when_it_is_called() {
+        install_wake_handler();
+        let Some(notifications) = silent() else { return };
+        let (notifications, sleeper) = (Arc::new(notifications), Arc::new(Sleeper::default()));
+        let (of_thread, called) = (Arc::clone(&notifications), Arc::clone(&sleeper));
+        let thread = thread::spawn(move || {
+            called.adopt();
+            of_thread.next(&called).expect("no error").is_none()
+        });
+        sleeper.wake();
+        assert!(thread.join().expect("no panic"));
+    }
+
+    #[test]
+    fn who_waits_for_questions_ends_when_nobody_is_left_to_ask() {
+        install_wake_handler();
+        let Some(notifications) = thread::spawn(silent).join().expect("no panic") else { return };
+        // Only since Linux 6.11 does that end the wait, too.
+        assert!(notifications.are_all_gone());
     }
 }

@@ -105,17 +105,17 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
     let set = session.new_set(None);
     let running = &AtomicUsize::new(launches.len());
     thread::scope(|scope| {
-        let (answerer, questions) = mpsc::channel();
+        let (sender, questions) = mpsc::channel();
         if session.agents.is_some() {
             let session = &session;
             scope.spawn(move || answer(session, placement, &questions));
         }
-        let mut answerer = Some(answerer);
+        let mut sender = Some(sender);
         for (variant, launch) in launches.iter().enumerate() {
-            let (session, set, answerer) = (&session, &set, answerer.take());
+            let (session, set, sender) = (&session, &set, sender.take());
             scope.spawn(move || {
                 signals_unsafe::block_all();
-                trace(session, set, variant, (launch, answerer), placement);
+                trace(session, set, variant, (launch, sender), placement);
                 running.fetch_sub(1, Ordering::AcqRel);
                 signals_unsafe::wake(session.waker);
             });
@@ -175,7 +175,7 @@ fn trace(
     session: &Session,
     set: &Arc<TaskSet>,
     variant: usize,
-    (launch, answerer): (&Launch, Option<mpsc::Sender<Questions>>),
+    (launch, questions): (&Launch, Option<mpsc::Sender<Questions>>),
     placement: &Placement,
 ) {
     let Some(table) = session.table() else { return };
@@ -195,7 +195,7 @@ fn trace(
     }
     let mut tracer = Tracer::new(session, table, variant, placement);
     tracer.own_binary = launch.own_binary();
-    tracer.answering = answerer.map(|answerer| Answering { asking: launch.asking(), answerer });
+    tracer.answering = questions.map(|questions| Answering { asking: launch.asking(), questions });
     tracer.adopt_root(set, child.pid);
     if child.go().is_err() {
         return session.fail(format!("variant {variant} died before it began"));

@@ -13,6 +13,7 @@ mod compare;
 mod digest;
 mod expr;
 mod gather;
+mod input;
 mod lookup;
 mod memory;
 mod shape;
@@ -24,6 +25,7 @@ pub use compare::first_difference;
 pub use digest::digest;
 pub use expr::{closed_on_exec, evaluate};
 pub use gather::{Part, Sink, gather};
+pub use input::{Input, input};
 pub use lookup::{Lookup, find, lookup};
 pub use memory::{Before, Memory, NoBefore};
 

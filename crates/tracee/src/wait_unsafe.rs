@@ -1,7 +1,7 @@
-//! Waiting for a tracee or for a message from another tracer, without losing either.
+//! Waiting for a tracee, or in another system call, or for a message from another thread, without losing either.
 //!
 //! `waitpid` can't wait for anything but children, and no descriptor reports ptrace stops. So the sender of a
-//! message interrupts the `wait4` of a sleeping tracer with a signal. The classic race (signal between the last
+//! message interrupts the `wait4` of a sleeping tracer, or the call in which another thread waits, with a signal. The classic race (signal between the last
 //! look at the mailbox and the system call) is closed the way libcs close it for cancellation: look and call
 //! are a few instructions between two labels, and the handler moves an instruction pointer that it finds
 //! between them past the call.
@@ -11,34 +11,35 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use crate::{Error, Event, Stopped};
 
-// wait4_unless(flag: *const u32 rdi, status: *mut i32 rsi, options: i32 edx) -> i64
+// call_unless(flag: *const u32 rdi, nr: i64 rsi, first: u64 rdx, second: u64 rcx, third: u64 r8) -> i64
 global_asm!(
-    ".globl stretto_wait4_unless",
-    ".globl stretto_wait4_begin",
-    ".globl stretto_wait4_end",
-    ".globl stretto_wait4_skip",
-    "stretto_wait4_unless:",
-    "stretto_wait4_begin:",
+    ".globl stretto_call_unless",
+    ".globl stretto_call_begin",
+    ".globl stretto_call_end",
+    ".globl stretto_call_skip",
+    "stretto_call_unless:",
+    "stretto_call_begin:",
     "mov eax, [rdi]",
     "test eax, eax",
-    "jnz stretto_wait4_skip",
-    "mov r8, rdi",
-    "mov rdi, -1",
+    "jnz stretto_call_skip",
+    "mov rax, rsi",
+    "mov rdi, rdx",
+    "mov rsi, rcx",
+    "mov rdx, r8",
     "xor r10d, r10d",
-    "mov eax, 61",
     "syscall",
-    "stretto_wait4_end:",
+    "stretto_call_end:",
     "ret",
-    "stretto_wait4_skip:",
+    "stretto_call_skip:",
     "mov rax, -4",
     "ret",
 );
 
 unsafe extern "C" {
-    fn stretto_wait4_unless(flag: *const AtomicU32, status: *mut i32, options: i32) -> i64;
-    static stretto_wait4_begin: u8;
-    static stretto_wait4_end: u8;
-    static stretto_wait4_skip: u8;
+    fn stretto_call_unless(flag: *const AtomicU32, nr: i64, first: u64, second: u64, third: u64) -> i64;
+    static stretto_call_begin: u8;
+    static stretto_call_end: u8;
+    static stretto_call_skip: u8;
 }
 
 /// Wakes a thread of the monitor: a real-time signal that neither libc nor Python uses.
@@ -48,10 +49,10 @@ unsafe extern "C" fn on_wake(_: i32, _: *mut libc::siginfo_t, context: *mut libc
     // SAFETY: the kernel passes a valid ucontext to an SA_SIGINFO handler.
     let registers = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
     let rip = registers[libc::REG_RIP as usize];
-    let begin = (&raw const stretto_wait4_begin) as i64;
-    let end = (&raw const stretto_wait4_end) as i64;
+    let begin = (&raw const stretto_call_begin) as i64;
+    let end = (&raw const stretto_call_end) as i64;
     if (begin..end).contains(&rip) {
-        registers[libc::REG_RIP as usize] = (&raw const stretto_wait4_skip) as i64;
+        registers[libc::REG_RIP as usize] = (&raw const stretto_call_skip) as i64;
     }
 }
 
@@ -66,7 +67,7 @@ pub fn install_wake_handler() {
     }
 }
 
-/// The receiving end: one per tracer thread.
+/// The receiving end: one per thread that is called.
 #[derive(Debug, Default)]
 pub struct Sleeper {
     /// Something is in the mailbox.
@@ -103,6 +104,19 @@ impl Sleeper {
         }
     }
 
+    /// Makes a system call that waits. `-EINTR`: a message waits, or another signal came.
+    ///
+    /// # Safety
+    /// As for the system call `nr` with these arguments, and a fourth of 0.
+    #[must_use]
+    pub unsafe fn wait_in(&self, nr: i64, [first, second, third]: [u64; 3]) -> i64 {
+        self.sleeping.store(1, Ordering::SeqCst);
+        // SAFETY: the flag is live, the rest is the caller's; see the module's comment for the protocol.
+        let answer = unsafe { stretto_call_unless(&raw const self.flag, nr, first, second, third) };
+        self.sleeping.store(0, Ordering::SeqCst);
+        answer
+    }
+
     /// Whether a message waits.
     #[must_use]
     pub fn called(&self) -> bool {
@@ -115,6 +129,8 @@ impl Sleeper {
     }
 }
 
+const INTERRUPTED: i64 = -(libc::EINTR as i64);
+const NO_CHILD: i64 = -(libc::ECHILD as i64);
 const ANY: i32 = libc::__WALL | libc::__WNOTHREAD;
 
 /// The next event of any tracee of this thread. `sleeper` given: blocks until there is one or a message comes;
@@ -125,11 +141,9 @@ const ANY: i32 = libc::__WALL | libc::__WNOTHREAD;
 pub fn wait(sleeper: Option<&Sleeper>) -> Result<Option<(Stopped, Event)>, Error> {
     let mut status = 0;
     let answer = if let Some(sleeper) = sleeper {
-        sleeper.sleeping.store(1, Ordering::SeqCst);
-        // SAFETY: both pointers are live; see the module's comment for the protocol.
-        let answer = unsafe { stretto_wait4_unless(&raw const sleeper.flag, &raw mut status, ANY) };
-        sleeper.sleeping.store(0, Ordering::SeqCst);
-        answer
+        let arguments = [u64::MAX, &raw mut status as u64, u64::from(ANY.cast_unsigned())];
+        // SAFETY: the status is live, no rusage is asked for.
+        unsafe { sleeper.wait_in(libc::SYS_wait4, arguments) }
     } else {
         // SAFETY: `status` is live, no rusage is asked for.
         let answer = unsafe { libc::waitpid(-1, &raw mut status, ANY | libc::WNOHANG) };
@@ -140,8 +154,8 @@ pub fn wait(sleeper: Option<&Sleeper>) -> Result<Option<(Stopped, Event)>, Error
         }
     };
     match answer {
-        0 | -4 => Ok(None),
-        -10 => Err(Error::Gone),
+        0 | INTERRUPTED => Ok(None),
+        NO_CHILD => Err(Error::Gone),
         negative if negative < 0 => {
             Err(Error::Os { call: "wait4", errno: i32::try_from(-negative).unwrap_or(0) })
         }
@@ -167,6 +181,48 @@ pub fn wait_for(tid: i32) -> Result<(Stopped, Event), Error> {
             errno => {
                 return Err(Error::Os { call: "waitpid", errno: errno.unwrap_or(0) });
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+
+    /// A thread that waits for ever unless it is called; what the call gave it.
+    fn sleeping(sleeper: &Arc<Sleeper>) -> thread::JoinHandle<i64> {
+        install_wake_handler();
+        let sleeper = Arc::clone(sleeper);
+        thread::spawn(move || {
+            sleeper.adopt();
+            // SAFETY: no pointers.
+            unsafe { sleeper.wait_in(libc::SYS_pause, [0; 3]) }
+        })
+    }
+
+    #[test]
+    fn who_was_called_before_does_not_sleep() {
+        let sleeper = Arc::new(Sleeper::default());
+        sleeper.wake();
+        assert_eq!(sleeping(&sleeper).join().expect("no panic"), INTERRUPTED);
+    }
+
+    #[test]
+    fn a_call_at_any_moment_ends_the_sleep() {
+        for round in 0..2000 {
+            let sleeper = Arc::new(Sleeper::default());
+            let thread = sleeping(&sleeper);
+            while round % 2 == 1 && sleeper.sleeping.load(Ordering::SeqCst) == 0 {
+                std::hint::spin_loop();
+            }
+            for _ in 0..round % 97 {
+                std::hint::spin_loop();
+            }
+            sleeper.wake();
+            assert_eq!(thread.join().expect("no panic"), INTERRUPTED);
         }
     }
 }

@@ -43,7 +43,7 @@ def in_process(description: Description) -> str:
 
 
 def approvable(description: Description) -> bool:
-    """Whether a call can be handled inside, but for the leader's stop in the monitor.
+    """Whether a call can be handled inside, but for the approval of the leader's by the monitor.
 
     Followers do no more than take its result over, and hold a placeholder for a new descriptor.
     """

@@ -1,12 +1,13 @@
 /* approved WHAT: all variants make the directory "agreed", in a call that the monitor approves at the gate; the leader
    has been taken over. WHAT: "again": it comes once more with the same call; "rewound": and tells that it is at the
-   same record; "other": followers agree to its record, then it comes with another path, "same": or with that one;
-   "shared": or with that one, in memory that other processes of the leader may write;
+   same record; "same": followers agree to its record, then it comes with that path; "other": or with another one;
+   "overwritten": or with another one that it has put into the record; "own", "post", "shared": or with that one, but in
+   the program's memory, in what it tells the others of itself, in what other processes of the leader may write;
    "withdrawn": it takes the record back, all make the call in the monitor, then it comes with the record again.
    "claimed": a follower has been taken over, and says that it has agreed, and that it is elsewhere. */
 #include "hostile.h"
 
-enum { LINE = 64, SLOW = 44 /* offset of Notices::slow, crates/abi/src/ring/post.rs */ };
+enum { LINE = 64, SLOW = 44 /* offset of Notices::slow, crates/abi/src/ring/post.rs */, PATH = 33 /* in a record */ };
 
 static const char agreed[] = "agreed";
 
@@ -36,6 +37,24 @@ static void publish(void) {
         ;
 }
 
+/* The path in the record. */
+static char *published(void) {
+    return (char *)(uintptr_t)(records() + post()->at / 8) + PATH;
+}
+
+/* Where the leader has the path with which it comes. */
+static const char *path_of(const char *what) {
+    if (strcmp(what, "own") == 0)
+        return agreed;
+    if (strcmp(what, "shared") == 0)
+        return strcpy((char *)(uintptr_t)plan()->doorbells + PAGE / 2, agreed);
+    if (strcmp(what, "post") == 0)
+        return strcpy((char *)(uintptr_t)post() + PAGE - LINE, agreed);
+    if (strcmp(what, "other") == 0)
+        return strcpy(published() + 4 * LINE, "other!");
+    return strcmp(what, "overwritten") == 0 ? strcpy(published(), "other!") : published();
+}
+
 /* As a leader does that leaves its agent: the followers come to the monitor with the call. */
 static void withdraw(void) {
     volatile uint64_t *record = records() + post()->at / 8;
@@ -52,21 +71,18 @@ static void withdraw(void) {
 }
 
 static void attack(const char *what) {
-    char other[] = "other!";
     long result;
     if (strcmp(what, "again") == 0 || strcmp(what, "rewound") == 0) {
         if (strcmp(what, "rewound") == 0)
             ((volatile struct post *)post())->done -= 1;
-        result = at_gate(SYS_mkdir, (long)agreed, 0700, 0, 0, 0, (long)plan()->secret);
+        char *path = strcpy(published(), agreed);
+        result = at_gate(SYS_mkdir, (long)path, 0700, 0, 0, 0, (long)plan()->secret);
     } else {
         publish();
         if (strcmp(what, "withdrawn") == 0)
             withdraw();
-        const char *path = strcmp(what, "other") == 0 ? other : agreed;
-        if (strcmp(what, "shared") == 0)
-            path = strcpy((char *)(uintptr_t)plan()->doorbells + PAGE / 2, agreed);
-        result = at_gate(SYS_mkdir, (long)path, 0700, 0, 0, 0, (long)plan()->secret);
-        if (result == 0 && path == agreed)
+        result = at_gate(SYS_mkdir, (long)path_of(what), 0700, 0, 0, 0, (long)plan()->secret);
+        if (result == 0 && strcmp(what, "same") == 0)
             _exit(0);
     }
     /* Refused at the gate, it gives what no system call does. */

@@ -120,7 +120,7 @@ struct post {
     uint32_t sleeping, rest_of_that[15];
     uint32_t before, rest_of_this[15];
     uint32_t turn, rest_of_line_of_turn[15];
-    uint32_t patience[64];
+    uint32_t patience[608]; /* WAITS, in whole lines */
     uint64_t calls, bulk, seen[MAX_VARIANTS];
 };
 

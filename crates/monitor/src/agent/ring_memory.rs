@@ -1,11 +1,13 @@
 //! The memory of a ring, as the monitor sees it.
 
 use std::io;
+use std::mem::offset_of;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use stretto_abi::ring::{MAX_VARIANTS, Post, Ring, RingWithBulk};
 
+use super::record::copy;
 use super::shared_unsafe::{Shared, wake};
 
 /// Bytes of a ring and its bulk.
@@ -24,6 +26,8 @@ pub struct RingMemory {
     memory: Shared<RingWithBulk>,
     /// Files that followers had to open again, to map them, against files that they need not open.
     mapped: AtomicI32,
+    /// Where the leader has it; 0: not yet.
+    leaders: AtomicU64,
     /// The last record whose call was approved, counted from 1; 0: none.
     approved: AtomicU64,
 }
@@ -37,6 +41,7 @@ impl RingMemory {
         let ring = Self {
             memory: Shared::new(c"stretto-ring")?,
             mapped: AtomicI32::new(0),
+            leaders: AtomicU64::new(0),
             approved: AtomicU64::new(0),
         };
         ring.notices.set.store(set, Ordering::Release);
@@ -57,6 +62,32 @@ impl RingMemory {
     #[must_use]
     pub fn bulk(&self) -> &[AtomicU64] {
         &self.memory.bulk
+    }
+
+    /// The leader has it at `address`.
+    pub fn note_leaders(&self, address: u64) {
+        self.leaders.store(address, Ordering::Relaxed);
+    }
+
+    /// Whether a record or the bulk of this ring lies at `address` in the leader.
+    #[must_use]
+    pub fn is_leaders(&self, address: u64) -> bool {
+        self.leaders(address).is_some()
+    }
+
+    /// Reads what the leader has at `address`, as much as there is. `None`: no record or bulk of this ring.
+    pub fn read_leaders(&self, address: u64, buffer: &mut [u8]) -> Option<usize> {
+        let (words, at) = self.leaders(address)?;
+        Some(copy(words, at, buffer))
+    }
+
+    /// The words that lie at `address` in the leader, and how many bytes before it they begin.
+    fn leaders(&self, address: u64) -> Option<(&[AtomicU64], usize)> {
+        let at = usize::try_from(address.checked_sub(self.leaders.load(Ordering::Relaxed))?).ok()?;
+        let within = |start: usize, words| Some((words, at.checked_sub(start)?));
+        let bulk = within(offset_of!(RingWithBulk, bulk), self.bulk());
+        bulk.or_else(|| within(offset_of!(RingWithBulk, ring.data), &self.data[..]))
+            .filter(|(words, at)| *at < size_of_val(*words))
     }
 
     /// Threads of the process take turns from now on.
@@ -108,4 +139,40 @@ pub fn writable(variant: usize) -> Vec<(u64, u64)> {
     let own = (PAGE * (1 + variant as u64), PAGE);
     let data = PAGE * (1 + MAX_VARIANTS as u64);
     if variant == 0 { vec![own, (data, SIZE as u64 - data)] } else { vec![own] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEADERS: u64 = 0x7000_0000;
+
+    fn ring() -> RingMemory {
+        RingMemory::new(1, 3, &[0; MAX_VARIANTS]).expect("memory")
+    }
+
+    #[test]
+    fn what_the_leader_has_in_its_ring_is_read_where_it_has_it() {
+        let ring = ring();
+        ring.data[2].store(u64::from_le_bytes(*b"/usr/inc"), Ordering::Relaxed);
+        ring.data[3].store(u64::from_le_bytes(*b"lude/a.h"), Ordering::Relaxed);
+        let data = LEADERS + offset_of!(RingWithBulk, ring.data) as u64;
+        let mut buffer = [0; 11];
+        assert_eq!(ring.read_leaders(data + 17, &mut buffer), None);
+        ring.note_leaders(LEADERS);
+        assert_eq!(ring.read_leaders(data + 17, &mut buffer), Some(11));
+        assert_eq!(&buffer, b"usr/include");
+    }
+
+    #[test]
+    fn nothing_is_read_beside_records_and_bulk() {
+        let ring = ring();
+        ring.note_leaders(LEADERS);
+        let (end, mut buffer) = (LEADERS + size_of::<RingWithBulk>() as u64, [0; 8]);
+        let data = LEADERS + offset_of!(RingWithBulk, ring.data) as u64;
+        for beside in [0, LEADERS - 1, LEADERS, data - 1, end, u64::MAX] {
+            assert_eq!(ring.read_leaders(beside, &mut buffer), None, "{beside:#x}");
+        }
+        assert_eq!(ring.read_leaders(end - 3, &mut buffer), Some(3));
+    }
 }

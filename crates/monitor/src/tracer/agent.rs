@@ -169,6 +169,9 @@ impl<'s> Tracer<'s> {
         }
         if let Some(address) = mapped {
             let _ = Remote::new(tid).write(context + RING, &address.to_le_bytes());
+            if self.leads() {
+                ring.note_leaders(address);
+            }
             ring.notices.attached.fetch_or(1 << self.variant, Ordering::SeqCst);
         }
         self.attend(tid);

@@ -1,12 +1,11 @@
 //! What the monitor approves (`crate::approval`), where that takes a tracer.
 
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 
 use stretto_abi::context::{CANCELLED, NOT_YET};
-use stretto_tracee::{Error, Registers, Remote, Resume, Stopped, arguments};
+use stretto_tracee::{Error, Registers, Remote, Resume, Sleeper, Stopped, arguments};
 
 use super::Tracer;
 use super::task::State;
@@ -19,29 +18,34 @@ use crate::taskset::number;
 pub struct Answering {
     /// Address of the descriptor's number.
     pub asking: u64,
-    pub answerer: Sender<Questions>,
+    pub questions: Sender<Questions>,
 }
 
-/// Where the kernel asks, and what ends the one who answers when it is dropped.
+/// Where the kernel asks, and who answers there until this is dropped.
 #[derive(Debug)]
 pub(super) struct Asking {
     notifications: Arc<Notifications>,
-    _until_dropped: UnixStream,
+    answerer: Arc<Sleeper>,
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.answerer.wake();
+    }
 }
 
 impl Tracer<'_> {
     /// Leader: its filter is there, its exec is still to come.
     pub(super) fn begin_answering(&mut self, tid: i32) {
-        let Some(Answering { asking, answerer }) = self.answering.take() else { return };
+        let Some(Answering { asking, questions }) = self.answering.take() else { return };
         let mut number = [0; 4];
         let read = Remote::new(tid).read(asking, &mut number) == number.len();
         let Some(descriptor) = Some(i32::from_le_bytes(number)).filter(|fd| read && *fd >= 0) else { return };
-        let found =
-            Notifications::of(tid, descriptor).and_then(|found| Ok((Arc::new(found), UnixStream::pair()?)));
-        match found {
-            Ok((notifications, (end, other_end))) => {
-                let _ = answerer.send((Arc::clone(&notifications), other_end));
-                self.asking = Some(Asking { notifications, _until_dropped: end });
+        match Notifications::of(tid, descriptor) {
+            Ok(notifications) => {
+                let (notifications, answerer) = (Arc::new(notifications), Arc::new(Sleeper::default()));
+                let _ = questions.send((Arc::clone(&notifications), Arc::clone(&answerer)));
+                self.asking = Some(Asking { notifications, answerer });
             }
             Err(error) => self.session.fail(format!("calls that are to be approved can't be seen: {error}")),
         }
