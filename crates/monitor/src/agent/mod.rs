@@ -8,6 +8,7 @@ pub mod rules;
 mod sealed_unsafe;
 pub mod shared_unsafe;
 pub mod territory;
+mod words;
 
 use stretto_abi::doorbell::Doorbells;
 use stretto_abi::table::Table;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stretto_abi::ring::{Cursor, Head, Phase, Ring, beyond};
 
 use super::ring_memory::RingMemory;
+use super::words::copy;
 
 /// A record of the ring, copied.
 #[derive(Debug)]
@@ -38,29 +39,6 @@ fn bytes(words: &[AtomicU64], at: usize, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length.min(there)];
     copy(words, at, &mut bytes);
     bytes
-}
-
-/// Copies the bytes from `at` on, word by word; how many there are.
-pub fn copy(words: &[AtomicU64], at: usize, buffer: &mut [u8]) -> usize {
-    let mut words =
-        words.get(at / 8..).unwrap_or(&[]).iter().map(|word| word.load(Ordering::Relaxed).to_le_bytes());
-    let (inside, mut done) = (at % 8, 0);
-    if inside != 0 {
-        let first = words.next();
-        let rest = first.as_ref().map_or(&[][..], |word| &word[inside..]);
-        done = put(buffer, rest);
-    }
-    for (place, word) in buffer[done..].chunks_mut(8).zip(words) {
-        done += put(place, &word);
-    }
-    done
-}
-
-/// Copies as much as there is, and room for; how much.
-fn put(place: &mut [u8], bytes: &[u8]) -> usize {
-    let length = place.len().min(bytes.len());
-    place[..length].copy_from_slice(&bytes[..length]);
-    length
 }
 
 /// The last calls that `variant` has made in the process, newest first, with their arguments, as the leader has recorded

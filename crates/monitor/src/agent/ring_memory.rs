@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use stretto_abi::ring::{MAX_VARIANTS, Post, Ring, RingWithBulk};
 
-use super::record::copy;
 use super::shared_unsafe::{Shared, wake};
+use super::words::copy;
 
 /// Bytes of a ring and its bulk.
 pub const SIZE: usize = Shared::<RingWithBulk>::SIZE;
