@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -89,16 +90,27 @@ def run(
     try:
         stdout, stderr = process.communicate(stdin, timeout)
     except subprocess.TimeoutExpired:
+        ended = "" if process.poll() is None else f", though it has ended with {process.returncode}"
+        if variants != NATIVE:
+            _tell_where_it_is(process)
         process.kill()
         end_descendants(spare=[process.pid])
         stdout, stderr = process.communicate()
         raise AssertionError(
-            f"no end within {timeout:g} s\n--- stdout\n{decoded(stdout)}\n--- stderr\n{decoded(stderr)}"
+            f"no end within {timeout:g} s{ended}\n"
+            f"--- stdout\n{decoded(stdout)}\n--- stderr\n{decoded(stderr)}"
         ) from None
     status = process.returncode if process.returncode >= 0 else 128 - process.returncode
     leftovers = remaining()
     end_descendants()
     return Outcome(status, stdout, stderr, snapshot(directory, ignore), leftovers)
+
+
+def _tell_where_it_is(process: subprocess.Popen[bytes]) -> None:
+    """Has Stretto say on standard error where every thread of every variant is."""
+    process.send_signal(signal.SIGPWR)
+    with suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=2)
 
 
 def snapshot(directory: Path, ignore: Sequence[str] = ()) -> dict[str, bytes]:
