@@ -5,13 +5,12 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use stretto_abi::context::{CANCELLED, ELSEWHERE, NOT_YET};
-use stretto_tracee::Sleeper;
+use stretto_tracee::{INTERRUPTED, Sleeper};
 
 /// Whoever is woken runs on the CPU of who wakes it: both have nothing else to do
 /// (`SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP`, include/uapi/linux/seccomp.h, Linux 6.6).
 const WAKE_HERE: u64 = 1;
 
-const INTERRUPTED: i64 = -(libc::EINTR as i64);
 const NOBODY: i64 = -(libc::ENOENT as i64);
 
 /// A thread that waits for an answer.
@@ -71,7 +70,8 @@ impl Notifications {
             // SAFETY: integers only, for which 0 is a value.
             let mut notification: libc::seccomp_notif = unsafe { std::mem::zeroed() };
             let place = &raw mut notification as u64;
-            let arguments = [self.descriptor(), libc::SECCOMP_IOCTL_NOTIF_RECV, place];
+            let descriptor = u64::try_from(self.0.as_raw_fd()).unwrap_or(u64::MAX);
+            let arguments = [descriptor, libc::SECCOMP_IOCTL_NOTIF_RECV, place];
             // SAFETY: the kernel fills a live structure.
             match unsafe { sleeper.wait_in(libc::SYS_ioctl, arguments) } {
                 0 => {
@@ -88,10 +88,6 @@ impl Notifications {
                 error => return Err(io::Error::from_raw_os_error(i32::try_from(-error).unwrap_or(0))),
             }
         }
-    }
-
-    fn descriptor(&self) -> u64 {
-        u64::try_from(self.0.as_raw_fd()).unwrap_or(u64::MAX)
     }
 
     /// Whether nobody is left that could ask. Waits for that for so many milliseconds; below 0: for ever.

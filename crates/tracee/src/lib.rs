@@ -18,7 +18,7 @@ pub use memory_unsafe::Remote;
 pub use ptrace_unsafe::{Resume, SignalInfo, Stopped, kill_thread, seize, signal_bit};
 pub use remote_call::RemoteCalls;
 pub use status::{Event, Stop};
-pub use wait_unsafe::{Sleeper, WAKE_SIGNAL, Waker, install_wake_handler, wait, wait_for};
+pub use wait_unsafe::{INTERRUPTED, Sleeper, WAKE_SIGNAL, Waker, install_wake_handler, wait, wait_for};
 
 /// The registers of a thread in a stop (`struct user_regs_struct`).
 pub type Registers = libc::user_regs_struct;

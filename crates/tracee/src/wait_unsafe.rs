@@ -104,7 +104,7 @@ impl Sleeper {
         }
     }
 
-    /// Makes a system call that waits. `-EINTR`: a message waits, or another signal came.
+    /// Makes a system call that waits; what it gave, or [`INTERRUPTED`].
     ///
     /// # Safety
     /// As for the system call `nr` with these arguments, and a fourth of 0.
@@ -129,7 +129,8 @@ impl Sleeper {
     }
 }
 
-const INTERRUPTED: i64 = -(libc::EINTR as i64);
+/// What [`Sleeper::wait_in`] gives when a message waits, or another signal came.
+pub const INTERRUPTED: i64 = -(libc::EINTR as i64);
 const NO_CHILD: i64 = -(libc::ECHILD as i64);
 const ANY: i32 = libc::__WALL | libc::__WNOTHREAD;
 
