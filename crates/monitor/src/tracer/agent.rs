@@ -10,6 +10,7 @@ use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 
 use super::Tracer;
 use super::mapped::{map_agent, map_ring};
+use super::rewrite::register;
 use crate::agent::image::Image;
 use crate::agent::ring_memory::RingMemory;
 use crate::agent::{Agents, blob};
@@ -62,6 +63,7 @@ impl<'s> Tracer<'s> {
             let task = self.task(tid)?;
             task.context = registers.gs_base;
             task.mm.borrow_mut().contexts = Some(contexts);
+            register(&mut calls)?;
             self.patch_images(&mut calls, entry..entry + 8)?;
         }
         self.defer_held(tid, &mut calls)?;
