@@ -56,7 +56,6 @@ class Plan:
             "follow_stops": self.follow_stops,
             "timeout": float(config.timeout),
             "log": log or config.log,
-            "verbose": config.verbose,
             "table": self.table,
             "policy": self.policy,
             "patch_after": config.patch_after,

@@ -14,6 +14,8 @@ import samples
 import stretto
 from stretto import policy
 from stretto.__main__ import main
+from stretto.config import Config
+from stretto.plan import Plan
 from stretto.syscalls.compile import load
 
 Outcome = dict[str, Any]
@@ -66,7 +68,7 @@ def test_what_the_core_is_told(core: FakeCore) -> None:
     assert asked["argv"] == [b"true", b"a\xff"]
     assert (asked["variants"], asked["layout"], asked["variant_paths"]) == (3, "disjoint", {2: b"/bin/ls"})
     assert (asked["on_divergence"], asked["placement"], asked["orphans"]) == ("kill", "pin", "wait")
-    assert (asked["timeout"], asked["log"], asked["verbose"]) == (60.0, None, False)
+    assert (asked["timeout"], asked["log"]) == (60.0, None)
     assert asked["env"] is None
     assert asked["table"] is None
     assert (asked["policy"], asked["patch_after"]) == ("balanced", 8)
@@ -221,3 +223,16 @@ def test_missing_core_is_explained(
     monkeypatch.setitem(sys.modules, "stretto._core", None)
     assert main(["run", "true"]) == 125
     assert capsys.readouterr().err.startswith("stretto: the native core can't be loaded")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [*"argv variants variant_paths layout on_divergence placement orphans".split(), "patch_after", "timeout"],
+)
+def test_the_core_has_no_defaults_of_its_own(key: str) -> None:
+    from stretto._core import run
+
+    plan = Plan(["/bin/true"], Config()).for_core()
+    del plan[key]
+    with pytest.raises(ValueError, match=f"^{key} is missing$"):
+        run(plan)

@@ -16,32 +16,33 @@ fn get<'py, T: FromPyObject<'py>>(config: &Bound<'py, PyDict>, key: &str) -> PyR
     }
 }
 
+/// What has to be there: defaults are Python's.
+fn required<'py, T: FromPyObject<'py>>(config: &Bound<'py, PyDict>, key: &str) -> PyResult<T> {
+    get(config, key)?.ok_or_else(|| PyValueError::new_err(format!("{key} is missing")))
+}
+
 fn unknown(key: &str, value: &str) -> PyErr {
     PyValueError::new_err(format!("{key}: unknown value {value:?}"))
 }
 
-/// Reads the plan; absent keys have the documented defaults.
+/// Reads the plan. `table` are the descriptions if it has none of its own.
 pub fn read(config: &Bound<'_, PyDict>, table: &[u8]) -> PyResult<Config> {
-    let argv: Vec<Vec<u8>> = get(config, "argv")?.unwrap_or_default();
-    let variants: usize = get(config, "variants")?.unwrap_or(2);
+    let argv: Vec<Vec<u8>> = required(config, "argv")?;
+    let variants: usize = required(config, "variants")?;
     if argv.is_empty() {
         return Err(PyValueError::new_err("argv is empty"));
     }
     if !(1..=MAX_VARIANTS).contains(&variants) {
         return Err(PyValueError::new_err(format!("variants must be 1 to {MAX_VARIANTS}, got {variants}")));
     }
-    let layout: String = get(config, "layout")?.unwrap_or_else(|| "disjoint-code".to_owned());
-    let reaction: String = get(config, "on_divergence")?.unwrap_or_else(|| "kill".to_owned());
-    let placement: String = get(config, "placement")?.unwrap_or_else(|| "pin".to_owned());
-    let orphans: String = get(config, "orphans")?.unwrap_or_else(|| "wait".to_owned());
-    let paths: HashMap<usize, Vec<u8>> = get(config, "variant_paths")?.unwrap_or_default();
-    let env = match get::<Vec<Vec<u8>>>(config, "env")? {
-        Some(env) => env,
-        None => environment(),
-    };
+    let layout: String = required(config, "layout")?;
+    let reaction: String = required(config, "on_divergence")?;
+    let placement: String = required(config, "placement")?;
+    let orphans: String = required(config, "orphans")?;
+    let paths: HashMap<usize, Vec<u8>> = required(config, "variant_paths")?;
     Ok(Config {
         argv,
-        env,
+        env: get(config, "env")?.unwrap_or_else(environment),
         variants,
         variant_paths: paths.into_iter().collect(),
         layout: match layout.as_str() {
@@ -60,13 +61,17 @@ pub fn read(config: &Bound<'_, PyDict>, table: &[u8]) -> PyResult<Config> {
             "free" => false,
             other => return Err(unknown("placement", other)),
         },
-        wait_for_orphans: orphans != "kill",
-        follow_stops: get(config, "follow_stops")?.unwrap_or(false),
-        timeout: get(config, "timeout")?.unwrap_or(0.0),
+        wait_for_orphans: match orphans.as_str() {
+            "wait" => true,
+            "kill" => false,
+            other => return Err(unknown("orphans", other)),
+        },
+        follow_stops: required(config, "follow_stops")?,
+        timeout: required(config, "timeout")?,
         log: get::<String>(config, "log")?.map(Into::into),
         table: get(config, "table")?.unwrap_or_else(|| table.to_vec()),
         policy: policy(config)?,
-        patch_after: get(config, "patch_after")?.unwrap_or(8),
+        patch_after: required(config, "patch_after")?,
         hot_sites: get::<Vec<u8>>(config, "hot_sites")?.map(|path| OsString::from_vec(path).into()),
         injection: injection(config)?,
     })
@@ -86,12 +91,11 @@ fn policy(config: &Bound<'_, PyDict>) -> PyResult<Option<Vec<u8>>> {
 /// What tests inject; its keys are those of [`Injection`].
 fn injection(config: &Bound<'_, PyDict>) -> PyResult<Option<Injection>> {
     let Some(wanted) = get::<Bound<'_, PyDict>>(config, "injection")? else { return Ok(None) };
-    let missing = |key: &str| PyValueError::new_err(format!("injection: {key} is missing"));
     Ok(Some(Injection {
         watched: get(&wanted, "watched")?.unwrap_or(0),
         signalled: get(&wanted, "signalled")?.unwrap_or(0),
-        marker: get(&wanted, "marker")?.ok_or_else(|| missing("marker"))?,
-        signal: get(&wanted, "signal")?.ok_or_else(|| missing("signal"))?,
+        marker: required(&wanted, "marker")?,
+        signal: required(&wanted, "signal")?,
         second: get(&wanted, "second")?.unwrap_or(0),
         passages: get(&wanted, "passages")?.unwrap_or(1),
         stride: get::<u64>(&wanted, "stride")?.unwrap_or(1).max(1),
