@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,9 +28,19 @@ def bench(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(("variants", "iterations"), [(1, 500), (2, 500), (3, 100), (4, 100)])
 def test_calls(variants: int, iterations: int) -> None:
     words = ("--json", f"--iterations={iterations}", "--rounds=3", f"--variants={variants}")
-    done = bench("calls", *words)
-    assert (done.returncode, done.stderr) == (0, "")
-    document = json.loads(done.stdout)
+    # Variants that share a CPU take turns, at the mercy of the scheduler; so does everybody on a machine that
+    # does other things. What has become slower is slow every time.
+    document: dict[str, Any] = {}
+    for _ in range(3):
+        done = bench("calls", *words)
+        assert (done.returncode, done.stderr) == (0, "")
+        document = json.loads(done.stdout)
+        crowded = variants > document["machine"]["cpus"]
+        slow = [cost for cost in document["calls"] if any(cost[name] > most for name, most in LOOSE.items())]
+        if crowded or not slow:
+            break
+    else:
+        pytest.fail(f"three times: {slow}")
     assert (document["benchmark"], document["variants"], document["rounds"]) == ("calls", variants, 3)
     assert document["limits"] == calls.LIMITS
     line = document["line"]
@@ -41,9 +52,6 @@ def test_calls(variants: int, iterations: int) -> None:
         assert 10 < cost["native"] < cost["bare_tracer"], cost
         assert cost["native"] < cost["tier1"], cost
         assert min(cost["bare_ring"], cost["tier2"]) > 10, cost
-        # Variants that share a CPU take turns, at the mercy of the scheduler.
-        crowded = variants > document["machine"]["cpus"]
-        assert crowded or all(cost[ratio] < most for ratio, most in LOOSE.items()), cost
         assert crowded or cost["tier1_to_tier2"] > 1, cost
         assert cost["tier2_to_native"] > 0 < cost["bare_ring_to_native"], cost
     assert document["within_limit"] == (not any(cost["beyond"] for cost in document["calls"]))

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::clock_unsafe::Moment;
+
 /// PF_EXITING, include/linux/sched.h.
 const EXITING: u64 = 4;
-/// An end takes some 50 us; this is long enough for a busy machine.
-const LOOKS: u32 = 2000;
+/// An end takes some 50 us, and as long as others keep the CPU.
+const LONGEST_END: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_micros(20);
 
 /// Whether a thread is on its way out and may have closed its files, or is gone.
@@ -16,12 +18,15 @@ pub fn is_ending(tid: i32) -> bool {
 
 /// Waits until a thread that has called exit has ended: whoever joins it may look at its memory then.
 pub fn await_end(tid: i32) {
-    for _ in 0..LOOKS {
-        if matches!(behind_name(tid).split_whitespace().next(), None | Some("Z")) {
-            return;
-        }
+    let since = Moment::roughly_now();
+    while !has_ended(tid) && since.roughly_elapsed() < LONGEST_END {
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Whether a thread has ended, or is gone.
+pub fn has_ended(tid: i32) -> bool {
+    matches!(behind_name(tid).split_whitespace().next(), None | Some("Z"))
 }
 
 /// How a thread has fared with the scheduler.

@@ -7,6 +7,8 @@
 //! between them past the call.
 
 use std::arch::global_asm;
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use crate::{Error, Event, Stopped};
@@ -134,26 +136,68 @@ pub const INTERRUPTED: i64 = -(libc::EINTR as i64);
 const NO_CHILD: i64 = -(libc::ECHILD as i64);
 const ANY: i32 = libc::__WALL | libc::__WNOTHREAD;
 
+thread_local! {
+    /// What other tracees of this thread have reported while it waited for one.
+    static OTHERS: RefCell<VecDeque<(Stopped, Event)>> = const { RefCell::new(VecDeque::new()) };
+}
+
 /// The next event of any tracee of this thread. `sleeper` given: blocks until there is one or a message comes;
 /// otherwise only looks. `Ok(None)`: no event now.
 ///
 /// # Errors
 /// [`Error::Gone`] when there are no tracees left.
 pub fn wait(sleeper: Option<&Sleeper>) -> Result<Option<(Stopped, Event)>, Error> {
+    if let Some(earlier) = OTHERS.with_borrow_mut(VecDeque::pop_front) {
+        return Ok(Some(earlier));
+    }
+    let Some(sleeper) = sleeper else { return news_of(-1, libc::WNOHANG) };
     let mut status = 0;
-    let answer = if let Some(sleeper) = sleeper {
-        let arguments = [u64::MAX, &raw mut status as u64, u64::from(ANY.cast_unsigned())];
-        // SAFETY: the status is live, no rusage is asked for.
-        unsafe { sleeper.wait_in(libc::SYS_wait4, arguments) }
-    } else {
-        // SAFETY: `status` is live, no rusage is asked for.
-        let answer = unsafe { libc::waitpid(-1, &raw mut status, ANY | libc::WNOHANG) };
-        if answer < 0 {
-            -i64::from(std::io::Error::last_os_error().raw_os_error().unwrap_or(0))
-        } else {
-            answer.into()
+    let arguments = [u64::MAX, &raw mut status as u64, u64::from(ANY.cast_unsigned())];
+    // SAFETY: the status is live, no rusage is asked for.
+    let answer = unsafe { sleeper.wait_in(libc::SYS_wait4, arguments) };
+    event(answer, status)
+}
+
+/// The next event of one tracee; blocks. What others report meanwhile is kept for [`wait`]: the end of a process's first
+/// thread is reported when that of all others has been taken (`kernel/exit.c`, `delay_group_leader`).
+///
+/// # Errors
+/// [`Error::Gone`] if it was not a tracee any more.
+pub fn wait_for(tid: i32) -> Result<(Stopped, Event), Error> {
+    let earlier = OTHERS.with_borrow_mut(|others| {
+        others.iter().position(|(other, _)| other.tid() == tid).and_then(|index| others.remove(index))
+    });
+    if let Some(earlier) = earlier {
+        return Ok(earlier);
+    }
+    // Whose process another of its threads has replaced is gone without a report (ptrace(2), execve).
+    let mut news = if OTHERS.with_borrow(VecDeque::is_empty) { None } else { news_of(tid, libc::WNOHANG)? };
+    loop {
+        match news {
+            Some((stopped, event)) if stopped.tid() == tid => return Ok((stopped, event)),
+            Some(other) => {
+                OTHERS.with_borrow_mut(|others| others.push_back(other));
+                news = news_of(tid, libc::WNOHANG)?;
+            }
+            None => news = news_of(-1, 0)?,
         }
-    };
+    }
+}
+
+/// The next event of `tid`, or of any tracee (-1). `Ok(None)`: none now, or a signal came.
+fn news_of(tid: i32, flags: i32) -> Result<Option<(Stopped, Event)>, Error> {
+    let mut status = 0;
+    // SAFETY: `status` is live, no rusage is asked for.
+    let answer = unsafe { libc::waitpid(tid, &raw mut status, ANY | flags) };
+    if answer < 0 {
+        let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
+        return event(-i64::from(errno), status);
+    }
+    event(answer.into(), status)
+}
+
+/// What the kernel has answered.
+fn event(answer: i64, status: i32) -> Result<Option<(Stopped, Event)>, Error> {
     match answer {
         0 | INTERRUPTED => Ok(None),
         NO_CHILD => Err(Error::Gone),
@@ -161,28 +205,6 @@ pub fn wait(sleeper: Option<&Sleeper>) -> Result<Option<(Stopped, Event)>, Error
             Err(Error::Os { call: "wait4", errno: i32::try_from(-negative).unwrap_or(0) })
         }
         tid => Ok(Some((Stopped::new(i32::try_from(tid).unwrap_or(0)), Event::decode(status)))),
-    }
-}
-
-/// The next event of one tracee; blocks.
-///
-/// # Errors
-/// [`Error::Gone`] if it was not a tracee any more.
-pub fn wait_for(tid: i32) -> Result<(Stopped, Event), Error> {
-    let mut status = 0;
-    loop {
-        // SAFETY: `status` is live.
-        let answer = unsafe { libc::waitpid(tid, &raw mut status, ANY) };
-        if answer == tid {
-            return Ok((Stopped::new(tid), Event::decode(status)));
-        }
-        match std::io::Error::last_os_error().raw_os_error() {
-            Some(libc::EINTR) => {}
-            Some(libc::ECHILD) => return Err(Error::Gone),
-            errno => {
-                return Err(Error::Os { call: "waitpid", errno: errno.unwrap_or(0) });
-            }
-        }
     }
 }
 
@@ -225,5 +247,52 @@ mod tests {
             sleeper.wake();
             assert_eq!(thread.join().expect("no panic"), INTERRUPTED);
         }
+    }
+
+    extern "C" fn pause_for_ever(_: *mut libc::c_void) -> i32 {
+        loop {
+            // SAFETY: no pointers.
+            unsafe { libc::pause() };
+        }
+    }
+
+    /// A process with two threads that do nothing, both traced by this one.
+    fn two_threads() -> (i32, i32) {
+        let mut begin = [0; 2];
+        let mut stack = vec![0_u8; 64 << 10];
+        // SAFETY: an array of two descriptors.
+        assert_eq!(unsafe { libc::pipe2(begin.as_mut_ptr(), libc::O_CLOEXEC) }, 0);
+        // SAFETY: the child makes only calls that are safe behind a fork.
+        let first = unsafe { libc::fork() };
+        if first == 0 {
+            let flags = libc::CLONE_VM | libc::CLONE_THREAD | libc::CLONE_SIGHAND;
+            // SAFETY: the stack is the child's own copy, and lives as long as it does.
+            unsafe {
+                libc::read(begin[0], (&raw mut begin).cast(), 1);
+                let top = stack.as_mut_ptr().add(stack.len()).cast();
+                libc::clone(pause_for_ever, top, flags, std::ptr::null_mut());
+            }
+            pause_for_ever(std::ptr::null_mut());
+        }
+        crate::seize(first).expect("a child can be traced");
+        // SAFETY: one byte of a live array.
+        assert_eq!(unsafe { libc::write(begin[1], (&raw const begin).cast(), 1) }, 1);
+        let (stopped, _) = wait_for(first).expect("it clones");
+        let second = i32::try_from(stopped.event_message().expect("the thread's id")).expect("an id");
+        stopped.resume(crate::Resume::Continue, 0).expect("it is there");
+        let (stopped, _) = wait_for(second).expect("it begins");
+        stopped.resume(crate::Resume::Continue, 0).expect("it is there");
+        (first, second)
+    }
+
+    #[test]
+    fn the_end_of_a_first_thread_is_seen_before_those_of_others_are_taken() {
+        let (first, second) = two_threads();
+        crate::kill_thread(first, first, libc::SIGKILL).expect("it is there");
+        let killed = Event::Signalled(libc::SIGKILL);
+        assert_eq!(wait_for(first).expect("it was there").1, killed);
+        let (other, event) = wait(None).expect("it was there").expect("it has been reported");
+        assert_eq!((other.tid(), event), (second, killed));
+        assert!(matches!(wait_for(first), Err(Error::Gone)));
     }
 }

@@ -151,9 +151,7 @@ impl Tracer<'_> {
         self.attend(stopped_tid);
         let task = self.task(stopped_tid)?;
         // A thread that ends keeps the turn until it has: others may wait for the end.
-        let exits =
-            task.call().and_then(CallArrival::row).is_some_and(|row| row.mechanism == Mechanism::Exit);
-        let tid = task.tid;
+        let (exits, tid) = (task.ends(), task.tid);
         if self.leads() && exits {
             // Followers are to wait for the end of the thread that has the turn.
             self.take_back_turn_of(tid);
@@ -200,6 +198,11 @@ impl Tracer<'_> {
                 self.go_on(stopped, 0)
             }
             State::Reaping(result, signal) => {
+                // Another child's SIGCHLD came first: the call begins again behind it.
+                #[allow(clippy::cast_possible_wrap)] // errors are small negative numbers
+                if restarts(stopped.registers()?.rax as i64) {
+                    return self.resume(stopped, Resume::Continue, 0);
+                }
                 task.stopped = Some(stopped);
                 self.complete(tid, result.ret, signal)
             }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use stretto_abi::table::{CallRow, Mechanism};
 use stretto_patcher::Patch;
 use stretto_tracee::{Registers, SignalInfo, Stopped};
 
@@ -171,6 +172,17 @@ impl Task {
         let (older, _) = self.deferred.remove(index)?;
         self.deferred.push_back((info, Moment::roughly_now()));
         Some(older)
+    }
+
+    /// Whether it stands before its end, or is on its way there.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        let exits = |row: &CallRow| row.mechanism == Mechanism::Exit;
+        match self.state {
+            State::Arrived => self.call().and_then(CallArrival::row).is_some_and(exits),
+            State::Ending => true,
+            _ => false,
+        }
     }
 
     /// The call it is in.

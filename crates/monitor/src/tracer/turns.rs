@@ -18,10 +18,11 @@ use stretto_tracee::{Error, Resume, Stopped};
 
 use super::Tracer;
 use super::lending::Lent;
-use super::task::State;
+use super::task::{State, Task};
 use crate::agent::ring_memory::RingMemory;
 use crate::clock_unsafe::Moment;
 use crate::mailbox::Decision;
+use crate::procfs::has_ended;
 
 /// How long a thread may run its own code while others wait for the turn.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -119,7 +120,7 @@ impl Turns {
         self.holders.retain(|holder| holder.tid != tid);
     }
 
-    /// Leader: takes out who is next, if somebody may run now. Whoever is in `stopped` waits for followers.
+    /// Leader: takes out who is next, if somebody may run now. Whoever is in `stopped` waits for followers, or ends.
     fn next(&mut self, stopped: &[i32]) -> Option<Ready> {
         let since = self.ready.front()?.since;
         let waited_for = |holder: &Holder| stopped.contains(&holder.tid) || holder.is_waited_for(since);
@@ -398,9 +399,9 @@ impl Tracer<'_> {
             return None;
         }
         self.take_back_turn(process);
-        let has_arrived =
-            |tid: &i32| self.tasks.get(tid).is_some_and(|task| matches!(task.state, State::Arrived));
-        let stopped: Vec<i32> = self.holders_of(process).filter(has_arrived).collect();
+        let keeps_it = |task: &Task| matches!(task.state, State::Arrived | State::Ending);
+        let keeps_it = |tid: &i32| self.tasks.get(tid).is_some_and(keeps_it);
+        let stopped: Vec<i32> = self.holders_of(process).filter(keeps_it).collect();
         loop {
             let turns = self.turns.get_mut(&process)?;
             if let Some(ready) = turns.next(&stopped) {
@@ -462,7 +463,7 @@ impl Tracer<'_> {
                 Next::TakenBack(set) => {
                     turns.order.pop_front();
                     let tid = set.and_then(|set| self.by_set.get(&set).copied());
-                    let parked = tid.is_some_and(|tid| self.stands_in_monitor(tid));
+                    let parked = tid.is_some_and(|tid| self.stands_in_monitor(tid) && !self.ends(tid));
                     self.turns.get_mut(&process)?.hand_back(tid, parked);
                 }
             }
@@ -474,6 +475,13 @@ impl Tracer<'_> {
     fn stands_in_monitor(&self, tid: i32) -> bool {
         let arrived = self.tasks.get(&tid).is_none_or(|task| !matches!(task.state, State::Running));
         arrived || self.signal_before_turn(tid).is_some()
+    }
+
+    /// Whether a thread is on its way to its end. It keeps its turn until then: whoever joins it looks at a word that the
+    /// kernel writes last (set_tid_address(2)), and makes a call or none.
+    fn ends(&self, tid: i32) -> bool {
+        // A first thread that others outlive is reported long after its end.
+        self.tasks.get(&tid).is_some_and(Task::ends) && !has_ended(tid)
     }
 
     /// Follower: whether a thread has come to the record at which the leader's gave its turn up.
