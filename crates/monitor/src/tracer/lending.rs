@@ -16,7 +16,7 @@ use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Resume, Stopped};
 use super::Tracer;
 use super::mapped::map_shared;
 use super::task::State;
-use super::turns::{Next, Turns};
+use super::turn_queue::{Next, Turns};
 use crate::agent::image::Image;
 use crate::agent::shared_unsafe::{Shared, wake};
 

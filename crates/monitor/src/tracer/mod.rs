@@ -29,6 +29,7 @@ mod points;
 mod rewrite;
 mod signal;
 mod task;
+mod turn_queue;
 mod turns;
 mod vsyscall;
 
@@ -53,8 +54,8 @@ use approval::Asking;
 use injection::Injector;
 use patience::{Looking, Patience};
 use task::{State, Task};
-pub use turns::Next;
-use turns::Turns;
+pub use turn_queue::Next;
+use turn_queue::Turns;
 
 /// The tracer of one variant.
 #[derive(Debug)]

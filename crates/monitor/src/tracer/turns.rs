@@ -6,182 +6,22 @@
 //! several threads needs the turn to run its own code; it gives it up when the leader carries a call out for it
 //! or when it ends. The leader's tracer decides who is next and tells the followers' with `Decision::Turn`.
 //!
-//! A thread that waits for another without system calls would keep the turn for ever, so after [`PATIENCE`] the
+//! A thread that waits for another without system calls would keep the turn for ever, so after `PATIENCE` the
 //! next one runs beside it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use stretto_abi::turn::{GivenUp, Holder as LentTo};
 use stretto_tracee::{Error, Resume, Stopped};
 
 use super::Tracer;
-use super::lending::Lent;
 use super::task::{State, Task};
+use super::turn_queue::{Holder, Next, Ready, Release, Turn, Turns};
 use crate::agent::ring_memory::RingMemory;
 use crate::clock_unsafe::Moment;
 use crate::mailbox::Decision;
 use crate::procfs::has_ended;
-
-/// How long a thread may run its own code while others wait for the turn.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Who runs its own code.
-#[derive(Debug)]
-struct Holder {
-    tid: i32,
-    since: Moment,
-    /// Follower: it has come to the monitor. It has the turn until the leader's has given it up.
-    parked: bool,
-}
-
-/// A stopped thread that waits for its turn.
-#[derive(Debug)]
-pub struct Ready {
-    set: u32,
-    pub stopped: Stopped,
-    signal: i32,
-    since: Moment,
-}
-
-/// Where the leader's thread of a set gave its turn up, in a call that its agent makes.
-#[derive(Clone, Copy, Debug)]
-pub struct Release {
-    set: u32,
-    place: GivenUp,
-}
-
-/// What happens to the turn in the leader.
-#[derive(Clone, Copy, Debug)]
-pub enum Next {
-    /// Somebody has got it.
-    Turn(Turn),
-    /// The thread of this set had it when it was taken back from the agents, or nobody had.
-    TakenBack(Option<u32>),
-}
-
-/// Who is next in the leader.
-#[derive(Clone, Copy, Debug)]
-pub struct Turn {
-    set: u32,
-    /// `None`: whoever had the turn before had come to the monitor, in all variants.
-    behind: Option<Release>,
-    /// Somebody else has had the turn for too long, and keeps it.
-    beside: bool,
-}
-
-/// The turns of one process, in one variant.
-#[derive(Debug, Default)]
-pub struct Turns {
-    /// More than one only after [`PATIENCE`].
-    holders: Vec<Holder>,
-    ready: VecDeque<Ready>,
-    /// Leader: where the turn was given up that nobody has got since.
-    released: Option<Release>,
-    /// Follower: the leader's order, as far as it has not been followed yet.
-    order: VecDeque<Next>,
-    /// Follower: turns that are over before they began, by set (see [`Tracer::cut_turn`]).
-    cut: Vec<u32>,
-    /// Leader: the monitor gives out the next turn, since followers have to wait for a thread's end or for a call that each
-    /// variant makes at its own pace, or since somebody has kept the turn for long, and those who wait for it are on their
-    /// way here.
-    pub(super) kept: bool,
-    /// Leader: what agents pass the turn on with.
-    pub(super) lent: Option<Lent>,
-}
-
-impl std::fmt::Display for Turns {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let holders: Vec<String> = self
-            .holders
-            .iter()
-            .map(|holder| format!("{}{}", holder.tid, if holder.parked { " (stopped)" } else { "" }))
-            .collect();
-        let ready: Vec<u32> = self.ready.iter().map(|ready| ready.set).collect();
-        let order = self.order.iter().map(|next| match next {
-            Next::Turn(Turn { set, behind: Some(release), .. }) => {
-                format!("{set} behind record {} of {}", release.place.0 >> 2, release.set)
-            }
-            Next::Turn(turn) => turn.set.to_string(),
-            Next::TakenBack(set) => format!("taken back from {set:?}"),
-        });
-        let order: Vec<String> = order.collect();
-        write!(to, "running {holders:?}, ready sets {ready:?}, to come {order:?}, cut {:?}", self.cut)?;
-        match self.lent.as_ref().map(Lent::holder) {
-            None | Some(LentTo::Monitor) => Ok(()),
-            Some(holder) => write!(to, ", passed on by agents: {holder:?}"),
-        }
-    }
-}
-
-impl Turns {
-    fn give_up(&mut self, tid: i32) {
-        self.holders.retain(|holder| holder.tid != tid);
-    }
-
-    /// Leader: takes out who is next, if somebody may run now. Whoever is in `stopped` waits for followers, or ends.
-    fn next(&mut self, stopped: &[i32]) -> Option<Ready> {
-        let since = self.ready.front()?.since;
-        let waited_for = |holder: &Holder| stopped.contains(&holder.tid) || holder.is_waited_for(since);
-        if self.holders.iter().any(waited_for) { None } else { self.ready.pop_front() }
-    }
-
-    /// Follower: leaves turns out that are over before they began.
-    fn skip_cut(&mut self) {
-        while let Some(Next::Turn(next)) = self.order.front()
-            && let Some(index) = self.cut.iter().position(|set| *set == next.set)
-        {
-            self.cut.swap_remove(index);
-            self.order.pop_front();
-        }
-    }
-
-    /// Follower: takes out who is next, if it may run now. `passed`: the turn that the leader gave up before has come
-    /// to its end here too.
-    fn follow(&mut self, passed: bool) -> Option<Ready> {
-        let Some(Next::Turn(Turn { set: wanted, beside, .. })) = self.order.front().copied() else {
-            return None;
-        };
-        let index = self.ready.iter().position(|ready| ready.set == wanted)?;
-        // However long that takes: the leader's order counts. Who stays away is late some day.
-        if !beside && self.holders.iter().any(|holder| !(holder.parked && passed)) {
-            return None;
-        }
-        if !beside {
-            self.holders.clear();
-        }
-        self.order.pop_front();
-        self.ready.remove(index)
-    }
-
-    /// Leader: who has the turn, if the monitor has nothing to do with it otherwise.
-    pub(super) fn only_holder(&self) -> Result<Option<i32>, ()> {
-        let free = self.ready.is_empty() && self.released.is_none() && !self.kept;
-        match self.holders.as_slice() {
-            [] if free => Ok(None),
-            [holder] if free => Ok(Some(holder.tid)),
-            _ => Err(()),
-        }
-    }
-
-    /// Who has the turn when it has been taken back from the agents.
-    pub(super) fn hand_back(&mut self, tid: Option<i32>, parked: bool) {
-        self.holders.clear();
-        self.holders.extend(tid.map(|tid| Holder { parked, ..Holder::new(tid) }));
-    }
-}
-
-impl Holder {
-    fn new(tid: i32) -> Self {
-        Self { tid, since: Moment::roughly_now(), parked: false }
-    }
-
-    /// Whether a thread that is ready `since` then still waits for it.
-    fn is_waited_for(&self, since: Moment) -> bool {
-        self.since.roughly_elapsed() < PATIENCE || since.roughly_elapsed() < PATIENCE
-    }
-}
 
 impl Tracer<'_> {
     /// The process of `tid` has several threads from now on; `running` runs or is in a call that holds the turn.
