@@ -6,8 +6,9 @@ use crate::clock_unsafe::Moment;
 
 /// PF_EXITING, include/linux/sched.h.
 const EXITING: u64 = 4;
-/// An end takes some 50 us, and as long as others keep the CPU.
-const LONGEST_END: Duration = Duration::from_secs(10);
+/// An end takes some 50 us, and as long as others keep the CPU. Whoever takes longer is no longer waited for, as where a
+/// thread keeps its turn (`tracer/turn_queue.rs`).
+const LONGEST_END: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_micros(20);
 
 /// Whether a thread is on its way out and may have closed its files, or is gone.

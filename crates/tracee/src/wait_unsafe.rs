@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
-use crate::{Error, Event, Stopped};
+use crate::{Error, Event, Stop, Stopped};
 
 // call_unless(flag: *const u32 rdi, nr: i64 rsi, first: u64 rdx, second: u64 rcx, third: u64 r8) -> i64
 global_asm!(
@@ -164,16 +164,24 @@ pub fn wait(sleeper: Option<&Sleeper>) -> Result<Option<(Stopped, Event)>, Error
 /// # Errors
 /// [`Error::Gone`] if it was not a tracee any more.
 pub fn wait_for(tid: i32) -> Result<(Stopped, Event), Error> {
-    let earlier = OTHERS.with_borrow_mut(|others| {
+    let mut news = OTHERS.with_borrow_mut(|others| {
         others.iter().position(|(other, _)| other.tid() == tid).and_then(|index| others.remove(index))
     });
-    if let Some(earlier) = earlier {
-        return Ok(earlier);
+    // Whose process another of its threads has replaced is gone without a report (ptrace(2), execve). Where nobody has
+    // reported, nor has that thread: the kernel would tell of it now.
+    if news.is_none() && !OTHERS.with_borrow(VecDeque::is_empty) {
+        news = news_of(tid, libc::WNOHANG)?;
     }
-    // Whose process another of its threads has replaced is gone without a report (ptrace(2), execve).
-    let mut news = if OTHERS.with_borrow(VecDeque::is_empty) { None } else { news_of(tid, libc::WNOHANG)? };
     loop {
         match news {
+            // Another thread has its id now.
+            Some((stopped, event @ Event::Stopped(Stop::Exec))) if stopped.tid() == tid => {
+                OTHERS.with_borrow_mut(|others| {
+                    others.retain(|(other, _)| other.tid() != stopped.tid());
+                    others.push_back((stopped, event));
+                });
+                return Err(Error::Gone);
+            }
             Some((stopped, event)) if stopped.tid() == tid => return Ok((stopped, event)),
             Some(other) => {
                 OTHERS.with_borrow_mut(|others| others.push_back(other));

@@ -26,9 +26,22 @@ pub struct Patches {
     visits: BTreeMap<u64, u32>,
     /// Sites that stay as they are, as long as their bytes do.
     refused: BTreeSet<u64>,
+    /// Processors that run other threads can be told to forget what they have fetched.
+    beside_threads: bool,
 }
 
 impl Patches {
+    /// Says whether text may be written while other threads run.
+    pub fn allow_beside_threads(&mut self, may: bool) {
+        self.beside_threads = may;
+    }
+
+    /// Whether text may be written while other threads run.
+    #[must_use]
+    pub fn may_be_beside_threads(&self) -> bool {
+        self.beside_threads
+    }
+
     /// Counts a visit of `site`; the number of visits, or `None` for one that stays as it is.
     pub fn visit(&mut self, site: u64) -> Option<u32> {
         if self.refused.contains(&site) {

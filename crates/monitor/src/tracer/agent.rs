@@ -63,7 +63,8 @@ impl<'s> Tracer<'s> {
             let task = self.task(tid)?;
             task.context = registers.gs_base;
             task.mm.borrow_mut().contexts = Some(contexts);
-            register(&mut calls)?;
+            let told = register(&mut calls)?;
+            self.task(tid)?.mm.borrow_mut().patches.allow_beside_threads(told);
             self.patch_images(&mut calls, entry..entry + 8)?;
         }
         self.defer_held(tid, &mut calls)?;
@@ -158,9 +159,9 @@ impl<'s> Tracer<'s> {
         let mut calls = RemoteCalls::at_entry(stopped, registers);
         let mapped = map_ring(&mut calls, image, &ring, self.variant);
         let shared = self.share_turns(&mut calls, image, set.process, context);
-        self.defer_held(tid, &mut calls)?;
         let mapped = mapped?;
         shared?;
+        self.defer_held(tid, &mut calls)?;
         calls.back_to_entry(registers)?;
         self.defer_held(tid, &mut calls)?;
         let stopped = calls.finish()?;

@@ -258,7 +258,7 @@ impl Tracer<'_> {
             }
             // The end of a first thread is reported when all others have ended (ptrace(2)); they need its turn before.
             await_end(own);
-            return self.give_up_turn(own);
+            return self.end_turn(process, own);
         }
         if mechanism == Some(Mechanism::Fork) {
             self.prepare_birth(&stopped, tid)?;

@@ -95,6 +95,14 @@ impl Tracer<'_> {
     fn patch(&mut self, stopped: Stopped, registers: &mut Registers) -> Result<Stopped, Error> {
         let tid = stopped.tid();
         let address = registers.rip - 2;
+        if !self.is_alone(tid) && !self.task(tid)?.mm.borrow().patches.may_be_beside_threads() {
+            self.refuse(
+                tid,
+                address,
+                "other threads run, and the kernel has no membarrier for them".to_owned(),
+            )?;
+            return Ok(stopped);
+        }
         let found = self.inspect(tid, address);
         let (site, holder) = match found {
             Ok(found) => found,

@@ -35,12 +35,12 @@ pub(super) enum At<'r> {
 }
 
 /// Has the kernel know that this process, and all that it forks, will have its processors forget what they have fetched.
+/// False: it can't.
 ///
 /// While there is one thread that takes 2 us; with more it takes a grace period of RCU (`kernel/sched/membarrier.c`,
 /// `sync_runqueues_membarrier_state`), 6 to 18 ms where measured.
-pub(super) fn register(calls: &mut RemoteCalls) -> Result<(), Error> {
-    calls.call(libc::SYS_membarrier, [REGISTER_SYNC_CORE, 0, 0, 0, 0, 0])?;
-    Ok(())
+pub(super) fn register(calls: &mut RemoteCalls) -> Result<bool, Error> {
+    Ok(calls.call(libc::SYS_membarrier, [REGISTER_SYNC_CORE, 0, 0, 0, 0, 0])? == 0)
 }
 
 impl Tracer<'_> {

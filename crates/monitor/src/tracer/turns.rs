@@ -7,7 +7,7 @@
 //! or when it ends. The leader's tracer decides who is next and tells the followers' with `Decision::Turn`.
 //!
 //! A thread that waits for another without system calls would keep the turn for ever, so after `PATIENCE` the
-//! next one runs beside it.
+//! next one runs beside it; not beside one that ends, or waits for the followers.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -303,7 +303,7 @@ impl Tracer<'_> {
                 Next::TakenBack(set) => {
                     turns.order.pop_front();
                     let tid = set.and_then(|set| self.by_set.get(&set).copied());
-                    let parked = tid.is_some_and(|tid| self.stands_in_monitor(tid) && !self.ends(tid));
+                    let parked = tid.is_some_and(|tid| self.stands_in_monitor(tid));
                     self.turns.get_mut(&process)?.hand_back(tid, parked);
                 }
             }
@@ -312,13 +312,14 @@ impl Tracer<'_> {
         self.turns.get_mut(&process)?.follow(passed)
     }
 
+    /// Follower: whether a thread does not run its own code, and has not come to its end: that takes the turn with it.
     fn stands_in_monitor(&self, tid: i32) -> bool {
         let arrived = self.tasks.get(&tid).is_none_or(|task| !matches!(task.state, State::Running));
-        arrived || self.signal_before_turn(tid).is_some()
+        arrived && !self.ends(tid) || self.signal_before_turn(tid).is_some()
     }
 
-    /// Whether a thread is on its way to its end. It keeps its turn until then: whoever joins it looks at a word that the
-    /// kernel writes last (set_tid_address(2)), and makes a call or none.
+    /// Whether a thread is on its way to its end. Whoever joins it looks at a word that the kernel writes last
+    /// (set_tid_address(2)), and makes a call or none.
     fn ends(&self, tid: i32) -> bool {
         // A first thread that others outlive is reported long after its end.
         self.tasks.get(&tid).is_some_and(Task::ends) && !has_ended(tid)
