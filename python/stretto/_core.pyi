@@ -8,6 +8,9 @@ def run(config: dict[str, Any]) -> dict[str, Any]:
 def short_slices() -> int | None:
     """Nanoseconds that threads of variants run at a time; None where the kernel gives no short slices."""
 
+def membarrier() -> bool:
+    """Whether the kernel makes processors forget code that they have fetched, and no container forbids it."""
+
 def table() -> bytes:
     """The built-in table of system-call descriptions, compiled."""
 

@@ -253,6 +253,13 @@ def short_slices() -> str:
     return f"threads can run for {slice_ns // 1000} us at a time"
 
 
+def membarrier() -> str:
+    """Processors can be made to forget code that they have fetched."""
+    if not _loaded().membarrier():
+        raise Missing("membarrier does not have it, or is forbidden")
+    return "processors forget code that changes"
+
+
 def _loaded() -> ModuleType:
     try:
         from . import _core

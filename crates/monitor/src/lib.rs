@@ -21,6 +21,7 @@ mod job;
 mod lag;
 mod layout;
 mod mailbox;
+mod membarrier_unsafe;
 mod memory;
 mod notify_unsafe;
 mod padded;
@@ -42,6 +43,7 @@ mod warnings;
 
 pub use config::{Config, Injection, Layout, MAX_VARIANTS, Reaction};
 pub use events::Listener;
+pub use membarrier_unsafe::is_there as membarrier_is_there;
 pub use run::{Outcome, Report, run};
 pub use schedule_unsafe::short_slices;
 

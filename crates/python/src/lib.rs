@@ -67,6 +67,12 @@ fn short_slices() -> Option<u64> {
     stretto_monitor::short_slices()
 }
 
+/// Whether text can be patched beside other threads; see `_core.pyi`.
+#[pyfunction]
+fn membarrier() -> bool {
+    stretto_monitor::membarrier_is_there()
+}
+
 /// The compiled descriptions.
 #[pyfunction]
 fn table(py: Python<'_>) -> Bound<'_, PyBytes> {
@@ -104,6 +110,7 @@ fn line_round_trip(py: Python<'_>, iterations: u64) -> PyResult<Option<f64>> {
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run, module)?)?;
     module.add_function(wrap_pyfunction!(short_slices, module)?)?;
+    module.add_function(wrap_pyfunction!(membarrier, module)?)?;
     module.add_function(wrap_pyfunction!(table, module)?)?;
     module.add_function(wrap_pyfunction!(policy, module)?)?;
     module.add_function(wrap_pyfunction!(bare_tracer, module)?)?;

@@ -89,6 +89,13 @@ CHECKS = (
         "x86-64 hardware or a virtual machine that lets rdtsc fault",
     ),
     Check(
+        "membarrier",
+        probes.membarrier,
+        False,
+        "calls of programs with threads are slow: their code is patched only before there are several",
+        "Linux 4.16 or later, and a container that allows membarrier(2)",
+    ),
+    Check(
         "short slices",
         probes.short_slices,
         False,

@@ -13,6 +13,7 @@ mod words;
 use stretto_abi::doorbell::Doorbells;
 use stretto_abi::table::Table;
 
+use crate::membarrier_unsafe;
 use crate::placement::Placement;
 use image::Image;
 use shared_unsafe::Shared;
@@ -30,6 +31,8 @@ pub struct Agents {
     /// Calls that a thread brings to the monitor through stubs before it gets a ring. Many processes that inherit
     /// patches end before a ring has paid for itself.
     pub ring_after: u32,
+    /// Text may be patched while other threads run it.
+    pub beside_threads: bool,
 }
 
 /// A ring is worth having after this part of the visits that make a patch worth having.
@@ -65,6 +68,7 @@ impl Agents {
             key,
             patch_after: patch_after.max(1),
             ring_after: patch_after / RING_PART,
+            beside_threads: membarrier_unsafe::is_there(),
         })
     }
 

@@ -63,7 +63,7 @@ impl<'s> Tracer<'s> {
             let task = self.task(tid)?;
             task.context = registers.gs_base;
             task.mm.borrow_mut().contexts = Some(contexts);
-            let told = register(&mut calls)?;
+            let told = agents.beside_threads && register(&mut calls)?;
             self.task(tid)?.mm.borrow_mut().patches.allow_beside_threads(told);
             self.patch_images(&mut calls, entry..entry + 8)?;
         }

@@ -18,12 +18,9 @@ use super::patch::still_there;
 use super::task::State;
 use crate::layout::mm::{HEAP, page_up};
 use crate::layout::patches::Patches;
+use crate::membarrier_unsafe::{REGISTER_SYNC_CORE, SYNC_CORE};
 use crate::taskset::CallArrival;
 use crate::text;
-
-/// MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE and its registration, include/uapi/linux/membarrier.h.
-const SYNC_CORE: u64 = 1 << 5;
-const REGISTER_SYNC_CORE: u64 = 1 << 6;
 
 /// Where the thread stands that has to make calls for the monitor, with these registers.
 #[derive(Clone, Copy)]
@@ -35,7 +32,7 @@ pub(super) enum At<'r> {
 }
 
 /// Has the kernel know that this process, and all that it forks, will have its processors forget what they have fetched.
-/// False: it can't.
+/// False: it won't.
 ///
 /// While there is one thread that takes 2 us; with more it takes a grace period of RCU (`kernel/sched/membarrier.c`,
 /// `sync_runqueues_membarrier_state`), 6 to 18 ms where measured.
