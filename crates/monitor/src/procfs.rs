@@ -6,9 +6,6 @@ use crate::clock_unsafe::Moment;
 
 /// PF_EXITING, include/linux/sched.h.
 const EXITING: u64 = 4;
-/// An end takes some 50 us, and as long as others keep the CPU. Whoever takes longer is no longer waited for, as where a
-/// thread keeps its turn (`tracer/turn_queue.rs`).
-const LONGEST_END: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_micros(20);
 
 /// Whether a thread is on its way out and may have closed its files, or is gone.
@@ -18,9 +15,10 @@ pub fn is_ending(tid: i32) -> bool {
 }
 
 /// Waits until a thread that has called exit has ended: whoever joins it may look at its memory then.
-pub fn await_end(tid: i32) {
+/// That takes some 50 us, and as long as others keep the CPU; no longer than `most`.
+pub fn await_end(tid: i32, most: Duration) {
     let since = Moment::roughly_now();
-    while !has_ended(tid) && since.roughly_elapsed() < LONGEST_END {
+    while !has_ended(tid) && since.roughly_elapsed() < most {
         std::thread::sleep(PAUSE);
     }
 }

@@ -13,6 +13,7 @@ use super::Tracer;
 use super::leader::restarts;
 use super::rewrite::At;
 use super::task::{Held, State};
+use super::turn_queue::PATIENCE;
 use crate::agent::territory::is_about_a_range;
 use crate::gather::Collector;
 use crate::lock;
@@ -257,7 +258,7 @@ impl Tracer<'_> {
                 return Ok(());
             }
             // The end of a first thread is reported when all others have ended (ptrace(2)); they need its turn before.
-            await_end(own);
+            await_end(own, PATIENCE);
             return self.end_turn(process, own);
         }
         if mechanism == Some(Mechanism::Fork) {

@@ -9,8 +9,8 @@ use stretto_tracee::Stopped;
 use super::lending::Lent;
 use crate::clock_unsafe::Moment;
 
-/// How long a thread may run its own code while others wait for the turn.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a thread may run its own code while others wait for the turn, or the first of a process take to end.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Who runs its own code.
 #[derive(Debug)]
