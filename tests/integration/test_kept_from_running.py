@@ -1,4 +1,4 @@
-"""A variant that is not given a CPU is not late: who else uses the machine is no divergence."""
+"""A variant that is not given a CPU is not late, nor does it compute: who else is busy is no divergence."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.support.build import compiled
 from tests.support.leftovers import descendants, remaining
-from tests.support.runner import STRETTO, TIERS, environment, fresh
+from tests.support.runner import STRETTO, TIERS, environment, fresh, run
 
 #: Seconds that a variant may lag behind; and after which the test gives up.
 LAG, PATIENCE = 0.5, 60.0
@@ -25,6 +25,44 @@ int main(void) {
     for (volatile unsigned long step = 0; step < 100000000; step++)
         ;
     printf("computed %c\\n", word);
+    return 0;
+}
+"""
+
+#: Only the leader's priority is lowered (setpriority is the leader's alone), so signals come while it waits
+#: for a CPU. The handler tells whether they come to where the program calls the system.
+SIGNALLED = """
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum { SIGNALS = 40, STEPS = 200000 };
+
+static volatile sig_atomic_t between, came, came_between;
+
+static void on_alarm(int number) {
+    (void)number;
+    came++;
+    came_between += between;
+    getppid();
+}
+
+int main(void) {
+    struct itimerval every = {{0, 30000}, {0, 30000}}, never = {{0, 0}, {0, 0}};
+    signal(SIGALRM, on_alarm);
+    setpriority(PRIO_PROCESS, 0, 19);
+    setitimer(ITIMER_REAL, &every, NULL);
+    while (came < SIGNALS) {
+        between = 1;
+        for (volatile long step = 0; step < STEPS; step++)
+            ;
+        between = 0;
+        getppid();
+    }
+    setitimer(ITIMER_REAL, &never, NULL);
+    printf("%d between calls\\n", came_between);
     return 0;
 }
 """
@@ -75,15 +113,29 @@ def test_a_follower_without_a_cpu_is_waited_for(tier: str, tmp_path: Path) -> No
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, cwd=home, env=environment(home), text=True, stdin=pipe, stdout=pipe, stderr=pipe
-    ) as run:
-        assert run.stdin and run.stdout and run.stderr
-        assert run.stdout.readline() == "started\n"
-        starved = follower(program, run.pid)
+    ) as started:
+        assert started.stdin and started.stdout and started.stderr
+        assert started.stdout.readline() == "started\n"
+        starved = follower(program, started.pid)
         let_others_run(starved)
         with busy(os.sched_getaffinity(starved)):
-            run.stdin.write("x")
-            run.stdin.close()
-            warning = run.stderr.readline()
+            started.stdin.write("x")
+            started.stdin.close()
+            warning = started.stderr.readline()
         assert "variant 1 has been behind for 0.5 s for want of a CPU" in warning
-        assert (run.stdout.read(), run.stderr.read(), run.wait(PATIENCE)) == ("computed x\n", "", 0)
+        assert (started.stdout.read(), started.stderr.read(), started.wait(PATIENCE)) == (
+            "computed x\n",
+            "",
+            0,
+        )
     assert remaining() == []
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_signals_to_a_leader_without_a_cpu_wait_for_its_next_call(tier: str, tmp_path: Path) -> None:
+    source = tmp_path / "signalled.c"
+    source.write_text(SIGNALLED)
+    program = compiled(tmp_path / "signalled", [source])
+    with busy(os.sched_getaffinity(0)):
+        seen = run([program], fresh(tmp_path / "work"), variants=2, options=TIERS[tier])
+    assert (seen.status, seen.stdout, seen.stderr) == (0, b"0 between calls\n", b"")

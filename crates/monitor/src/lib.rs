@@ -28,6 +28,7 @@ mod padded;
 mod placement;
 mod procfs;
 mod program;
+mod quiet;
 mod remote;
 mod rendezvous;
 mod result;

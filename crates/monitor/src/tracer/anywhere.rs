@@ -22,7 +22,7 @@ impl Tracer<'_> {
         let followers = self.session.followers().count();
         let had_turn = self.has_turn(tid);
         let task = self.task(tid)?;
-        let Some((info, _)) = task.deferred.pop_front() else {
+        let Some(info) = task.deferred.pop_front() else {
             return self.resume(stopped, Resume::Continue, 0);
         };
         self.attend(tid);

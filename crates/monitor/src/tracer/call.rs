@@ -146,6 +146,7 @@ impl Tracer<'_> {
         let stopped_tid = stopped.tid();
         let task = self.task(stopped_tid)?;
         task.state = State::Arrived;
+        task.quiet = None;
         task.stopped = Some(stopped);
         task.current = Some(Arc::clone(&arrival));
         let set = Arc::clone(&task.set);

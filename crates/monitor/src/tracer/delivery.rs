@@ -203,9 +203,7 @@ impl Tracer<'_> {
 
     /// Whether this signal only reminds of a deferred one (see [`Self::on_tick`]).
     pub(super) fn is_reminder(&self, tid: i32, info: &SignalInfo) -> bool {
-        self.tasks
-            .get(&tid)
-            .is_some_and(|task| task.deferred.iter().any(|(deferred, _)| means(info, deferred)))
+        self.tasks.get(&tid).is_some_and(|task| task.deferred.iter().any(|deferred| means(info, deferred)))
     }
 
     /// The leader's details of a signal, with this variant's address where the program passed one along.

@@ -16,14 +16,13 @@ use super::Tracer;
 use super::delivery::{Came, Sent, has_handler, mask_at, sent_by_us, signals_of, undo_entry};
 use super::leader::restarts;
 use super::task::State;
+use super::turn_queue::Turns;
 use crate::agent::blob;
 use crate::clock_unsafe::Moment;
 use crate::mailbox::Decision;
 use crate::memory::VariantMemory;
+use crate::quiet::Quiet;
 use crate::taskset::Arrival;
-
-/// How long a signal waits for the leader's next call before it is delivered wherever the variants are.
-const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Ticks come at least four times a second while somebody waits.
 const TICK_MISSED: Duration = Duration::from_secs(2);
@@ -170,8 +169,8 @@ impl Tracer<'_> {
         }
         let mask = stopped.signal_mask()?;
         let task = self.task(tid)?;
-        let due = task.deferred.iter().position(|(info, _)| mask & signal_bit(info.signal()) == 0);
-        let due = due.and_then(|index| task.deferred.remove(index)).map(|(info, _)| info);
+        let due = task.deferred.iter().position(|info| mask & signal_bit(info.signal()) == 0);
+        let due = due.and_then(|index| task.deferred.remove(index));
         if due.is_some() {
             self.session.ticks_wanted.fetch_sub(1, Ordering::AcqRel);
         }
@@ -236,15 +235,7 @@ impl Tracer<'_> {
         if !self.leads() {
             return;
         }
-        for task in self.tasks.values() {
-            if let (State::Running | State::Held(_), Some((info, since))) =
-                (&task.state, task.deferred.front())
-                && since.roughly_elapsed() > PATIENCE
-            {
-                let blocked = signals_of(task.tid, "SigBlk:").unwrap_or(0);
-                let _ = Sent::send(task.tgid, task.tid, info.signal(), blocked);
-            }
-        }
+        self.remind();
         // When this process itself was stopped for a while, nobody else is late.
         let forgiving = std::mem::replace(&mut self.last_tick, Moment::now()).elapsed() > TICK_MISSED;
         for set in self.session.all_sets() {
@@ -256,6 +247,26 @@ impl Tracer<'_> {
             } else {
                 crate::rendezvous::check_ring(self.session, &set);
                 crate::rendezvous::check_lag(self.session, &set);
+            }
+        }
+    }
+
+    /// Sends the signals again that leaders without calls are to take wherever they are.
+    fn remind(&mut self) {
+        let ready: Vec<i32> = self.turns.values().flat_map(Turns::standing).collect();
+        for task in self.tasks.values_mut() {
+            let runs = matches!(task.state, State::Running | State::Held(_)) && !ready.contains(&task.tid);
+            let Some(info) = task.deferred.front().filter(|_| runs) else {
+                task.quiet = None;
+                continue;
+            };
+            match task.quiet {
+                None => task.quiet = Some(Quiet::begin(task.tid)),
+                Some(quiet) if quiet.is_long(task.tid) => {
+                    let blocked = signals_of(task.tid, "SigBlk:").unwrap_or(0);
+                    let _ = Sent::send(task.tgid, task.tid, info.signal(), blocked);
+                }
+                Some(_) => {}
             }
         }
     }
@@ -287,7 +298,7 @@ impl Tracer<'_> {
     /// Leader: keeps a signal until there is a point at which all variants can take it.
     pub(super) fn defer(&mut self, tid: i32, info: SignalInfo) {
         if let Some(task) = self.tasks.get_mut(&tid) {
-            task.deferred.push_back((info, Moment::roughly_now()));
+            task.deferred.push_back(info);
             self.session.ticks_wanted.fetch_add(1, Ordering::AcqRel);
             self.attend(tid);
         }

@@ -11,8 +11,8 @@ use stretto_patcher::Patch;
 use stretto_tracee::{Registers, SignalInfo, Stopped};
 
 use crate::agent::ring_memory::RingMemory;
-use crate::clock_unsafe::Moment;
 use crate::layout::mm::Mm;
+use crate::quiet::Quiet;
 use crate::result::{ImageInfo, LeaderResult};
 use crate::taskset::{Arrival, CallArrival, TaskSet};
 
@@ -86,8 +86,10 @@ pub struct Task {
     /// The rendezvous it is in or was last in.
     pub current: Option<Arc<Arrival>>,
     pub mm: Rc<RefCell<Mm>>,
-    /// Leader: signals that came outside a rendezvous, with the time they came.
-    pub deferred: VecDeque<(SignalInfo, Moment)>,
+    /// Leader: signals that came outside a rendezvous.
+    pub deferred: VecDeque<SignalInfo>,
+    /// Leader: how long they have waited for it.
+    pub quiet: Option<Quiet>,
     /// Leader: job control has stopped it, and nobody may be called late.
     pub halted: bool,
     /// Leader: a signal that is to come while the call is carried out, or has been sent for that.
@@ -142,6 +144,7 @@ impl Task {
             current: None,
             mm,
             deferred: VecDeque::new(),
+            quiet: None,
             halted: false,
             requeued: None,
             owed: Vec::new(),
@@ -168,9 +171,9 @@ impl Task {
     /// Real-time signals of one number are delivered in the order in which they were queued (signal(7)): if an older one
     /// of the same number waits, it comes first, and `info` waits.
     pub fn exchange_for_older(&mut self, info: SignalInfo) -> Option<SignalInfo> {
-        let index = self.deferred.iter().position(|(other, _)| other.signal() == info.signal())?;
-        let (older, _) = self.deferred.remove(index)?;
-        self.deferred.push_back((info, Moment::roughly_now()));
+        let index = self.deferred.iter().position(|other| other.signal() == info.signal())?;
+        let older = self.deferred.remove(index)?;
+        self.deferred.push_back(info);
         Some(older)
     }
 

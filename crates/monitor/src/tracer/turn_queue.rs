@@ -101,6 +101,11 @@ impl std::fmt::Display for Turns {
 }
 
 impl Turns {
+    /// The threads that stand still until their turn.
+    pub(super) fn standing(&self) -> impl Iterator<Item = i32> + '_ {
+        self.ready.iter().map(|ready| ready.stopped.tid())
+    }
+
     pub(super) fn give_up(&mut self, tid: i32) {
         self.holders.retain(|holder| holder.tid != tid);
     }

@@ -74,6 +74,10 @@ impl Tracer<'_> {
             return self.resume(stopped, Resume::Continue, signal);
         };
         task.changing.clear();
+        if signal != 0 {
+            // Its handler may make the call that the others wait for.
+            task.quiet = None;
+        }
         let keeps_turn = std::mem::take(&mut task.keeps_turn);
         let set = &task.set;
         let (process, set) = (set.process, set.id);
