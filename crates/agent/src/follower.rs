@@ -39,7 +39,8 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
         let tag = ring.tag_word(cursor);
         #[allow(clippy::cast_possible_truncation)] // the half that is the tag
         let value = || tag.load(Ordering::SeqCst) as u32;
-        let ended = seat.until(Wait::Outcome, low_half(tag), value, || {
+        let what = if call.mode == Mode::Approved { Wait::ApprovedOutcome } else { Wait::Outcome };
+        let ended = seat.until(what, low_half(tag), value, || {
             let given_up = ring.is_given_up(cursor);
             match ring.look(cursor).filter(|head| head.phase != Phase::Published) {
                 None if given_up => Some(None),

@@ -54,6 +54,8 @@ pub enum Wait {
     Outcome,
     /// Follower: the leader comes to its next call, and does not wait for this variant there.
     RecordAhead,
+    /// Follower: the leader's call ends, which the monitor approves before.
+    ApprovedOutcome,
 }
 
 impl Wait {
@@ -61,6 +63,12 @@ impl Wait {
     /// from its CPU.
     fn apart(self) -> u32 {
         if matches!(self, Self::RecordAhead) { APART } else { 1 }
+    }
+
+    /// How many times as long it is worth looking before others on this CPU run. An approval always takes longer than
+    /// that usually is, and never much longer; who had let others run would be late for it.
+    fn calm(self) -> u32 {
+        if matches!(self, Self::ApprovedOutcome) { 3 } else { 1 }
     }
 }
 
@@ -164,7 +172,7 @@ impl<'s> Seat<'s> {
     fn look<T>(&self, what: Wait, ready: &mut impl FnMut() -> Option<T>) -> Option<T> {
         let most = self.plan.looks;
         let patience = Patience::of(self, what, most);
-        let mut before_yield = self.before_yield();
+        let mut before_yield = self.before_yield(what);
         let mut rung = self.doorbells.rung(self.variant());
         let mut until_look = what.apart();
         for _ in 0..patience.looks() {
@@ -175,7 +183,7 @@ impl<'s> Seat<'s> {
             } else {
                 rung = now;
                 self.go_away();
-                before_yield = self.before_yield();
+                before_yield = self.before_yield(what);
                 until_look = 1;
             }
             until_look -= 1;
@@ -194,8 +202,10 @@ impl<'s> Seat<'s> {
     }
 
     /// How often it looks before it lets others run: less if another thread of this variant is likelier to be next.
-    fn before_yield(&self) -> u32 {
-        let most = self.plan.before_yield;
+    fn before_yield(&self, what: Wait) -> u32 {
+        // Where variants share the CPU, it may be the leader that is kept from coming.
+        let calm = if self.plan.neighbours == 0 { what.calm() } else { 1 };
+        let most = self.plan.before_yield.saturating_mul(calm);
         if self.doorbells.was_served(self.variant(), self.set()) { most } else { (most / UNLIKELY).max(1) }
     }
 

@@ -44,8 +44,8 @@ pub const MAX_VARIANTS: usize = if cfg!(loom) { 3 } else { 8 };
 /// programs make in turn share what was learnt: modulo 16 and 64 `openat` (257) was the same as `write`, which takes long
 /// where a pipe is full. (`fstat` shares with `sendmmsg`.)
 pub const CALLS: usize = 151;
-/// How many things that a variant may wait for are told apart: four, by call. A follower never waits for room; what it
-/// waits for ahead has that place.
+/// How many things that a variant may wait for are told apart: four, by call. A follower never waits for room or
+/// agreement; what it waits for ahead, and for a call that is approved, have these places.
 pub const WAITS: usize = if cfg!(loom) { 1 } else { 4 * CALLS };
 /// Bytes of records.
 pub const DATA: usize = 1 << 20;
