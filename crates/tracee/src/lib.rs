@@ -10,6 +10,7 @@ mod error;
 mod memory_unsafe;
 mod ptrace_unsafe;
 mod remote_call;
+mod sleeper_unsafe;
 mod status;
 mod wait_unsafe;
 
@@ -17,8 +18,9 @@ pub use error::Error;
 pub use memory_unsafe::Remote;
 pub use ptrace_unsafe::{Resume, SignalInfo, Stopped, kill_thread, seize, signal_bit};
 pub use remote_call::RemoteCalls;
+pub use sleeper_unsafe::{INTERRUPTED, Sleeper, WAKE_SIGNAL, Waker, install_wake_handler};
 pub use status::{Event, Stop};
-pub use wait_unsafe::{INTERRUPTED, Sleeper, WAKE_SIGNAL, Waker, install_wake_handler, wait, wait_for};
+pub use wait_unsafe::{wait, wait_for};
 
 /// The registers of a thread in a stop (`struct user_regs_struct`).
 pub type Registers = libc::user_regs_struct;
@@ -27,6 +29,12 @@ pub type Registers = libc::user_regs_struct;
 #[must_use]
 pub fn arguments(registers: &Registers) -> [u64; 6] {
     [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9]
+}
+
+/// What a system call has given; errors are small negative numbers.
+#[must_use]
+pub fn result(registers: &Registers) -> i64 {
+    registers.rax.cast_signed()
 }
 
 /// Writes the six arguments of a system call.

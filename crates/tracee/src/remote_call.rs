@@ -4,7 +4,7 @@
 //! that the caller has poked. The first call of a series that starts at an entry stop replaces the call that is
 //! stopped there; each further one moves the instruction pointer back.
 
-use crate::{Error, Event, Registers, Resume, Stop, Stopped, set_arguments, wait_for};
+use crate::{Error, Event, Registers, Resume, Stop, Stopped, result, set_arguments, wait_for};
 
 /// A series of calls in one tracee. [`RemoteCalls::finish`] gives the tracee back.
 #[derive(Debug)]
@@ -79,10 +79,9 @@ impl RemoteCalls {
             self.until(Stop::Entry)?.resume(Resume::ToExit, 0)?;
         }
         let stopped = self.until(Stop::Exit)?;
-        let result = stopped.registers()?.rax;
+        let given = result(&stopped.registers()?);
         self.stopped = Some(stopped);
-        #[allow(clippy::cast_possible_wrap)] // errors are small negative numbers
-        Ok(result as i64)
+        Ok(given)
     }
 
     /// Stands at the entry of the original call again, as if nothing had happened. It is entered by the `syscall`

@@ -7,10 +7,10 @@ use stretto_abi::context::{SIGNAL_POINT, TURN_POINT};
 use stretto_abi::ring::WITH_OUTPUTS;
 use stretto_abi::table::{BLOCKS, Mechanism, ResultKind, Who};
 use stretto_semantics::{self as semantics, Identity, Lookup};
-use stretto_tracee::{Error, Remote, Resume, Stopped, arguments};
+use stretto_tracee::{Error, Remote, Resume, Stopped, arguments, result};
 
 use super::Tracer;
-use super::leader::restarts;
+use super::leader::{is_interrupted, restarts};
 use super::rewrite::At;
 use super::task::{Held, State};
 use super::turn_queue::PATIENCE;
@@ -173,40 +173,33 @@ impl Tracer<'_> {
             State::Executing => self.leader_done(stopped),
             State::ExecutingEach => {
                 let registers = stopped.registers()?;
-                let result = registers.rax;
-                // Behind rt_sigreturn there is no call to restart: orig_rax is -1.
-                #[allow(clippy::cast_possible_wrap)] // errors are small negative numbers
-                if registers.orig_rax as i64 >= 0 && restarts(result as i64) {
+                if is_interrupted(&registers) {
                     // A signal is next (fork gives way to one, kernel/fork.c): the call begins again behind it.
                     return self.resume(stopped, Resume::Continue, 0);
                 }
-                #[allow(clippy::cast_possible_wrap)]
-                lock(&task.set.history[variant]).leave(result as i64);
+                lock(&task.set.history[variant]).leave(result(&registers));
                 if task.exec.done && variant != 0 {
                     return self.on_own_image(stopped);
                 }
                 let stopped = if task.exec.done { self.install_agent(stopped)? } else { stopped };
-                self.finished(stopped, result)
+                self.finished(stopped, registers.rax)
             }
             State::ExecutingLocal => {
-                let registers = stopped.registers()?;
-                #[allow(clippy::cast_possible_wrap)] // errors are small negative numbers
-                let result = registers.rax as i64;
-                if restarts(result) {
+                let given = result(&stopped.registers()?);
+                if restarts(given) {
                     return self.resume(stopped, Resume::Continue, 0);
                 }
                 task.state = State::Running;
-                lock(&task.set.history[variant]).leave(result);
+                lock(&task.set.history[variant]).leave(given);
                 self.go_on(stopped, 0)
             }
-            State::Reaping(result, signal) => {
+            State::Reaping(leaders, signal) => {
                 // Another child's SIGCHLD came first: the call begins again behind it.
-                #[allow(clippy::cast_possible_wrap)] // errors are small negative numbers
-                if restarts(stopped.registers()?.rax as i64) {
+                if restarts(result(&stopped.registers()?)) {
                     return self.resume(stopped, Resume::Continue, 0);
                 }
                 task.stopped = Some(stopped);
-                self.complete(tid, result.ret, signal)
+                self.complete(tid, leaders.ret, signal)
             }
             _ => self.resume(stopped, Resume::Continue, 0),
         }
@@ -335,10 +328,7 @@ impl Tracer<'_> {
             return Err(Error::Unexpected("the thread is in no call"));
         };
         let mut registers = call.registers;
-        #[allow(clippy::cast_sign_loss)] // the register holds the same bits
-        {
-            registers.rax = result as u64;
-        }
+        registers.rax = result.cast_unsigned();
         registers.orig_rax = u64::MAX;
         stopped.set_registers(&registers)?;
         task.state = State::Running;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stretto_abi::table::{BLOCKS, CallRow, MAY_SIGNAL, Mechanism, ResultKind};
 use stretto_semantics::{self as semantics, Identity, failed};
-use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped};
+use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped, result};
 
 use super::open::readable;
 use super::task::{Held, State};
@@ -20,6 +20,12 @@ use crate::taskset::CallArrival;
 /// Results with which the kernel says "a signal is next" (include/linux/errno.h).
 pub fn restarts(ret: i64) -> bool {
     matches!(ret, -514..=-512 | -516)
+}
+
+/// Whether a thread stands in a call that a signal has taken it out of. Behind `rt_sigreturn` there is no call: `orig_rax`
+/// is -1.
+pub fn is_interrupted(registers: &Registers) -> bool {
+    registers.orig_rax.cast_signed() >= 0 && restarts(result(registers))
 }
 
 impl Tracer<'_> {
@@ -51,8 +57,7 @@ impl Tracer<'_> {
     pub(super) fn leader_done(&mut self, stopped: Stopped) -> Result<(), Error> {
         let tid = stopped.tid();
         let registers = stopped.registers()?;
-        #[allow(clippy::cast_possible_wrap)] // errors are small negative numbers
-        let ret = registers.rax as i64;
+        let ret = result(&registers);
         if restarts(ret) {
             self.task(tid)?.state = State::Interrupted(ret);
             return self.resume(stopped, Resume::Continue, 0);

@@ -14,7 +14,7 @@ use stretto_semantics as semantics;
 
 use super::Tracer;
 use super::delivery::{Came, Sent, has_handler, mask_at, sent_by_us, signals_of, undo_entry};
-use super::leader::restarts;
+use super::leader::is_interrupted;
 use super::task::State;
 use super::turn_queue::Turns;
 use crate::agent::blob;
@@ -151,8 +151,7 @@ impl Tracer<'_> {
             }
             _ => {
                 self.release(tid, None)?;
-                #[allow(clippy::cast_possible_wrap)]
-                let blocked_locally = registers.orig_rax as i64 >= 0 && restarts(registers.rax as i64);
+                let blocked_locally = is_interrupted(&registers);
                 self.defer(tid, info);
                 if blocked_locally {
                     return self.signal_everywhere(stopped);
@@ -212,10 +211,7 @@ impl Tracer<'_> {
             waiting.orig_rax = RT_SIGSUSPEND;
             (waiting.rdi, waiting.rsi) = (mask, 8);
         }
-        #[allow(clippy::cast_sign_loss)] // the register holds the same bits
-        {
-            waiting.rax = ret as u64;
-        }
+        waiting.rax = ret.cast_unsigned();
         task.state = State::Running;
         let tgid = task.tgid;
         stopped.set_registers(&waiting)?;
@@ -308,9 +304,7 @@ impl Tracer<'_> {
     /// there any more. The agent then brings the thread to the monitor.
     fn leave_gate(&self, stopped: &Stopped, registers: Registers, offset: u64) -> Result<(), Error> {
         let before = (blob::GATE_CHECK..blob::GATE_AFTER).contains(&offset);
-        let interrupted = offset == blob::GATE_AFTER
-            && registers.orig_rax.cast_signed() >= 0
-            && restarts(registers.rax.cast_signed());
+        let interrupted = offset == blob::GATE_AFTER && is_interrupted(&registers);
         let base = self.image().map_or(0, |image| image.base);
         if before || interrupted {
             let rip = base + blob::GATE_CANCEL;
