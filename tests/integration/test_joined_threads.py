@@ -1,4 +1,7 @@
-"""A thread keeps its turn until it has ended: whoever joins it makes the same calls in every variant."""
+"""A thread keeps its turn until it has ended or waits.
+
+Whoever joins it, or is told something by it, makes the same calls in every variant.
+"""
 
 from pathlib import Path
 
@@ -128,6 +131,32 @@ int main(void) {
 }
 """
 
+#: One thread makes calls until another, which has made few, tells it not to, and waits for it.
+TOLD = """
+#define _GNU_SOURCE
+#include "check.h"
+#include <poll.h>
+#include <pthread.h>
+
+static volatile int enough;
+
+static void *thread(void *argument) {
+    while (!enough)
+        poll(NULL, 0, 1);
+    return argument;
+}
+
+int main(void) {
+    pthread_t other;
+    pthread_create(&other, NULL, thread, NULL);
+    poll(NULL, 0, 200);
+    for (volatile long i = 0; i < (SLOW ? 100000000 : 0); i++) {}
+    enough = 1;
+    check(pthread_join(other, NULL) == 0, "the thread has been joined");
+    return 0;
+}
+"""
+
 
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("slow", ["leader", "follower"])
@@ -135,8 +164,21 @@ int main(void) {
 def test_who_waits_for_a_thread_finds_it_ended_in_every_variant(
     program: str, slow: str, tier: str, tmp_path: Path
 ) -> None:
-    source = tmp_path / "ends.c"
-    source.write_text(SLOW_END + program)
+    expect_the_same(SLOW_END + program, slow, tier, tmp_path)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("slow", ["leader", "follower"])
+def test_what_a_thread_has_done_before_it_waits_has_been_done_in_every_variant(
+    slow: str, tier: str, tmp_path: Path
+) -> None:
+    expect_the_same(TOLD, slow, tier, tmp_path)
+
+
+def expect_the_same(program: str, slow: str, tier: str, tmp_path: Path) -> None:
+    """Natively and with two variants, one of which is slow."""
+    source = tmp_path / "threads.c"
+    source.write_text(program)
     leader, follower = (
         compiled(tmp_path / name, [source], f"-DSLOW={int(name == slow)}", f"-I{PROGRAMS}", "-pthread")
         for name in ("leader", "follower")

@@ -67,6 +67,44 @@ int main(void) {
 }
 """
 
+#: The leader's first thread computes without calls for some 0.2 s, for which it has to wait for seconds;
+#: another thread looks whether it is between two instructions that belong together.
+TAKING_TURNS = """
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+enum { ROUNDS = 2, STEPS = 250000000 };
+
+static volatile int between, enough, seen;
+
+static void *look(void *argument) {
+    while (!enough) {
+        poll(NULL, 0, 1);
+        seen += between;
+    }
+    return argument;
+}
+
+int main(void) {
+    pthread_t other;
+    setpriority(PRIO_PROCESS, 0, 19);
+    pthread_create(&other, NULL, look, NULL);
+    for (int round = 0; round < ROUNDS; round++) {
+        between = 1;
+        for (volatile long step = 0; step < STEPS; step++)
+            ;
+        between = 0;
+        poll(NULL, 0, 3);
+    }
+    enough = 1;
+    pthread_join(other, NULL);
+    printf("seen %d times\\n", seen);
+    return 0;
+}
+"""
+
 
 def follower(program: str, ancestor: int) -> int:
     """The variant that has not got the standard input."""
@@ -139,3 +177,13 @@ def test_signals_to_a_leader_without_a_cpu_wait_for_its_next_call(tier: str, tmp
     with busy(os.sched_getaffinity(0)):
         seen = run([program], fresh(tmp_path / "work"), variants=2, options=TIERS[tier])
     assert (seen.status, seen.stdout, seen.stderr) == (0, b"0 between calls\n", b"")
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_thread_without_a_cpu_keeps_its_turn(tier: str, tmp_path: Path) -> None:
+    source = tmp_path / "turns.c"
+    source.write_text(TAKING_TURNS)
+    program = compiled(tmp_path / "turns", [source], "-pthread")
+    with busy(os.sched_getaffinity(0)):
+        seen = run([program], fresh(tmp_path / "work"), variants=2, options=TIERS[tier], timeout=120)
+    assert (seen.status, seen.stdout, seen.stderr) == (0, b"seen 0 times\n", b"")

@@ -1,44 +1,50 @@
-//! How long a thread that signals wait for has come to no call.
+//! How long a thread that others wait for, or signals, has come to no call.
 //!
 //! What counts is the time in which it could have come to one. A thread that wants a CPU and is not given any stands
-//! wherever it was, perhaps between two instructions that belong together, and its next call may be near. Wherever the
-//! variants are then, they are not at the same place: measured with two signals that came to a starved leader at once,
-//! the second of which found it before, and its follower behind, the first instructions of the handler of the first.
+//! wherever it was, perhaps between two instructions that belong together, and its next call may be near. Where variants
+//! are then is not the same place: measured with two signals that came to a starved leader at once, the second of which
+//! found it before, and its follower behind, the first instructions of the handler of the first.
 
 use std::time::Duration;
 
 use crate::clock_unsafe::Moment;
 use crate::procfs::{Scheduled, scheduled};
 
-/// How long a signal waits for the leader's next call before it is delivered wherever the variants are.
-const PATIENCE: Duration = Duration::from_millis(20);
-
 /// A time without a call, from the first look at the thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Quiet {
-    since: Moment,
-    /// How long it had run by then; `None`: the kernel does not tell.
-    ran: Option<Duration>,
+    looked: Moment,
+    /// How it had fared by then; `None`: the kernel does not tell.
+    last: Option<Scheduled>,
+    /// How long it had a chance to come.
+    chance: Duration,
 }
 
 impl Quiet {
     /// It begins now.
     #[must_use]
     pub fn begin(tid: i32) -> Self {
-        Self { since: Moment::roughly_now(), ran: scheduled(tid).map(|now| now.ran) }
+        Self { looked: Moment::roughly_now(), last: scheduled(tid), chance: Duration::ZERO }
     }
 
-    /// Whether the thread has run, or slept, for so long that no call is near.
-    #[must_use]
-    pub fn is_long(self, tid: i32) -> bool {
-        self.was_long(scheduled(tid), self.since.roughly_elapsed())
-    }
-
-    fn was_long(self, now: Option<Scheduled>, elapsed: Duration) -> bool {
-        match (self.ran, now) {
-            (Some(before), Some(now)) if now.runnable => now.ran.saturating_sub(before) > PATIENCE,
-            _ => elapsed > PATIENCE,
+    /// Whether the thread has run, or slept, for longer than `most`, as far as can be seen: to be asked now and then.
+    pub fn exceeds(&mut self, most: Duration, tid: i32) -> bool {
+        let interval = self.looked.roughly_elapsed();
+        if interval > Duration::ZERO {
+            self.looked = Moment::roughly_now();
+            self.look(interval, scheduled(tid));
         }
+        self.chance > most
+    }
+
+    /// Of a thread that slept at both ends it is believed that it did in between.
+    fn look(&mut self, interval: Duration, now: Option<Scheduled>) {
+        self.chance += match (std::mem::replace(&mut self.last, now), now) {
+            (Some(before), Some(now)) if before.runnable || now.runnable => {
+                now.ran.saturating_sub(before.ran).min(interval)
+            }
+            _ => interval,
+        };
     }
 }
 
@@ -46,33 +52,38 @@ impl Quiet {
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_millis(21);
+    const SHORT: Duration = Duration::from_millis(1);
+    const LONG: Duration = Duration::from_secs(60);
 
-    fn after(ran: Duration, runnable: bool, elapsed: Duration) -> bool {
-        let quiet = Quiet { since: Moment::roughly_now(), ran: Some(LONG) };
-        let now = Scheduled { ran: LONG + ran, waited: Duration::ZERO, runnable };
-        quiet.was_long(Some(now), elapsed)
+    /// The chance that a thread had which was seen like this, one look after the other.
+    fn chance(seen: &[Option<(Duration, bool)>]) -> Duration {
+        let scheduled = |(ran, runnable)| Scheduled { ran, waited: Duration::ZERO, runnable };
+        let mut seen = seen.iter().map(|seen| seen.map(scheduled));
+        let last = seen.next().flatten();
+        let mut quiet = Quiet { looked: Moment::roughly_now(), last, chance: Duration::ZERO };
+        seen.for_each(|now| quiet.look(LONG, now));
+        quiet.chance
     }
 
     #[test]
-    fn a_thread_that_computes_has_had_its_chance() {
-        assert!(after(LONG, true, LONG));
+    fn a_thread_that_wants_to_run_has_as_much_chance_as_it_is_given() {
+        assert_eq!(chance(&[Some((LONG, true)), Some((LONG * 2, true))]), LONG);
+        assert_eq!(chance(&[Some((LONG, true)), Some((LONG + SHORT, true))]), SHORT);
     }
 
     #[test]
-    fn a_thread_that_is_given_no_cpu_has_not_however_long_that_takes() {
-        assert!(!after(Duration::ZERO, true, LONG * 1000));
+    fn a_thread_that_has_just_stopped_or_woken_has_no_more() {
+        let seen = [Some((LONG, true)), Some((LONG + SHORT, false)), Some((LONG + SHORT * 2, true))];
+        assert_eq!(chance(&seen), SHORT * 2);
     }
 
     #[test]
-    fn a_thread_that_sleeps_would_for_ever() {
-        assert!(after(Duration::ZERO, false, LONG));
-        assert!(!after(Duration::ZERO, false, LONG / 2));
+    fn a_thread_that_sleeps_has_all_the_time() {
+        assert_eq!(chance(&[Some((LONG, false)), Some((LONG, false))]), LONG);
     }
 
     #[test]
     fn time_counts_where_the_kernel_tells_nothing_else() {
-        let quiet = Quiet { since: Moment::roughly_now(), ran: None };
-        assert!(quiet.was_long(None, LONG));
+        assert_eq!(chance(&[None, None]), LONG);
     }
 }

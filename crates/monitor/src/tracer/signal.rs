@@ -24,6 +24,9 @@ use crate::memory::VariantMemory;
 use crate::quiet::Quiet;
 use crate::taskset::Arrival;
 
+/// How long a signal waits for the leader's next call before it is delivered wherever the variants are.
+const PATIENCE: Duration = Duration::from_millis(20);
+
 /// Ticks come at least four times a second while somebody waits.
 const TICK_MISSED: Duration = Duration::from_secs(2);
 
@@ -251,18 +254,17 @@ impl Tracer<'_> {
     fn remind(&mut self) {
         let ready: Vec<i32> = self.turns.values().flat_map(Turns::standing).collect();
         for task in self.tasks.values_mut() {
-            let runs = matches!(task.state, State::Running | State::Held(_)) && !ready.contains(&task.tid);
+            let runs = matches!(task.state, State::Running | State::Held(_))
+                && !task.halted
+                && !ready.contains(&task.tid);
             let Some(info) = task.deferred.front().filter(|_| runs) else {
                 task.quiet = None;
                 continue;
             };
-            match task.quiet {
-                None => task.quiet = Some(Quiet::begin(task.tid)),
-                Some(quiet) if quiet.is_long(task.tid) => {
-                    let blocked = signals_of(task.tid, "SigBlk:").unwrap_or(0);
-                    let _ = Sent::send(task.tgid, task.tid, info.signal(), blocked);
-                }
-                Some(_) => {}
+            let tid = task.tid;
+            if task.quiet.get_or_insert_with(|| Quiet::begin(tid)).exceeds(PATIENCE, tid) {
+                let blocked = signals_of(tid, "SigBlk:").unwrap_or(0);
+                let _ = Sent::send(task.tgid, tid, info.signal(), blocked);
             }
         }
     }

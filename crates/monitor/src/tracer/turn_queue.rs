@@ -8,15 +8,21 @@ use stretto_tracee::Stopped;
 
 use super::lending::Lent;
 use crate::clock_unsafe::Moment;
+use crate::quiet::Quiet;
 
 /// How long a thread may run its own code while others wait for the turn, or the first of a process take to end.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whoever has the turn for longer is watched: most give it up before, and to ask the kernel takes time.
+const SOON: Duration = Duration::from_millis(100);
 
 /// Who runs its own code.
 #[derive(Debug)]
 pub(super) struct Holder {
     pub(super) tid: i32,
     since: Moment,
+    /// From soon after that.
+    quiet: Option<Quiet>,
     /// Follower: it has come to the monitor. It has the turn until the leader's has given it up.
     pub(super) parked: bool,
 }
@@ -113,8 +119,8 @@ impl Turns {
     /// Leader: takes out who is next, if somebody may run now. Whoever is in `stopped` waits for followers, or ends.
     pub(super) fn next(&mut self, stopped: &[i32]) -> Option<Ready> {
         let since = self.ready.front()?.since;
-        let waited_for = |holder: &Holder| stopped.contains(&holder.tid) || holder.is_waited_for(since);
-        if self.holders.iter().any(waited_for) { None } else { self.ready.pop_front() }
+        let waited_for = |holder: &mut Holder| stopped.contains(&holder.tid) || holder.is_waited_for(since);
+        if self.holders.iter_mut().any(waited_for) { None } else { self.ready.pop_front() }
     }
 
     /// Follower: leaves turns out that are over before they began.
@@ -164,11 +170,15 @@ impl Turns {
 
 impl Holder {
     pub(super) fn new(tid: i32) -> Self {
-        Self { tid, since: Moment::roughly_now(), parked: false }
+        Self { tid, since: Moment::roughly_now(), quiet: None, parked: false }
     }
 
     /// Whether a thread that is ready `since` then still waits for it.
-    fn is_waited_for(&self, since: Moment) -> bool {
-        self.since.roughly_elapsed() < PATIENCE || since.roughly_elapsed() < PATIENCE
+    fn is_waited_for(&mut self, since: Moment) -> bool {
+        if self.quiet.is_none() && self.since.roughly_elapsed() > SOON {
+            self.quiet = Some(Quiet::begin(self.tid));
+        }
+        let exceeds = |quiet: &mut Quiet| quiet.exceeds(PATIENCE, self.tid);
+        !self.quiet.as_mut().is_some_and(exceeds) || since.roughly_elapsed() < PATIENCE
     }
 }

@@ -10,6 +10,7 @@
 //! next one runs beside it; not beside one that ends, or waits for the followers.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use stretto_abi::turn::{GivenUp, Holder as LentTo};
@@ -115,11 +116,12 @@ impl Tracer<'_> {
         if self.leads()
             && self.has_turn(tid)
             && let Some(task) = self.tasks.get(&tid)
-            && let Some(ring) = &task.ring
             && let Some(turns) = self.turns.get_mut(&task.set.process)
         {
-            let place = GivenUp::at(ring.cursor(0).number);
-            turns.released = Some(Release { set: task.set.id, place });
+            let place = |ring: &Arc<RingMemory>| GivenUp::at(ring.cursor(0).number);
+            turns.released = task.ring.as_ref().map(|ring| Release { set: task.set.id, place: place(ring) });
+            // Agents that passed it on would not wait until this thread has come here in every variant.
+            turns.kept |= turns.released.is_none();
         }
         self.give_up_turn(tid)
     }
