@@ -37,6 +37,8 @@ pub struct Scheduled {
     pub waited: Duration,
     /// It runs, or would if it were given one now.
     pub runnable: bool,
+    /// It waits for something else; a thread that is stopped does not.
+    pub sleeps: bool,
 }
 
 /// How a thread has fared; none if it is gone, or the kernel does not tell.
@@ -45,8 +47,9 @@ pub fn scheduled(tid: i32) -> Option<Scheduled> {
     let text = std::fs::read_to_string(format!("/proc/{tid}/schedstat")).ok()?;
     let mut words = text.split_whitespace().map(|word| word.parse().ok());
     let (ran, waited) = (Duration::from_nanos(words.next()??), Duration::from_nanos(words.next()??));
-    let runnable = behind_name(tid).split_whitespace().next() == Some("R");
-    Some(Scheduled { ran, waited, runnable })
+    let fields = behind_name(tid);
+    let state = fields.split_whitespace().next()?;
+    Some(Scheduled { ran, waited, runnable: state == "R", sleeps: matches!(state, "S" | "D") })
 }
 
 /// The threads of this process but the one that asks.

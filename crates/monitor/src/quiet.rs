@@ -40,7 +40,7 @@ impl Quiet {
     /// Of a thread that slept at both ends it is believed that it did in between.
     fn look(&mut self, interval: Duration, now: Option<Scheduled>) {
         self.chance += match (std::mem::replace(&mut self.last, now), now) {
-            (Some(before), Some(now)) if before.runnable || now.runnable => {
+            (Some(before), Some(now)) if !(before.sleeps && now.sleeps) => {
                 now.ran.saturating_sub(before.ran).min(interval)
             }
             _ => interval,
@@ -55,9 +55,9 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(1);
     const LONG: Duration = Duration::from_secs(60);
 
-    /// The chance that a thread had which was seen like this, one look after the other.
+    /// The chance that a thread had that was seen like this: how long it had run, and whether it slept.
     fn chance(seen: &[Option<(Duration, bool)>]) -> Duration {
-        let scheduled = |(ran, runnable)| Scheduled { ran, waited: Duration::ZERO, runnable };
+        let scheduled = |(ran, sleeps)| Scheduled { ran, sleeps, ..Scheduled::default() };
         let mut seen = seen.iter().map(|seen| seen.map(scheduled));
         let last = seen.next().flatten();
         let mut quiet = Quiet { looked: Moment::roughly_now(), last, chance: Duration::ZERO };
@@ -67,19 +67,19 @@ mod tests {
 
     #[test]
     fn a_thread_that_wants_to_run_has_as_much_chance_as_it_is_given() {
-        assert_eq!(chance(&[Some((LONG, true)), Some((LONG * 2, true))]), LONG);
-        assert_eq!(chance(&[Some((LONG, true)), Some((LONG + SHORT, true))]), SHORT);
+        assert_eq!(chance(&[Some((LONG, false)), Some((LONG * 2, false))]), LONG);
+        assert_eq!(chance(&[Some((LONG, false)), Some((LONG + SHORT, false))]), SHORT);
     }
 
     #[test]
-    fn a_thread_that_has_just_stopped_or_woken_has_no_more() {
-        let seen = [Some((LONG, true)), Some((LONG + SHORT, false)), Some((LONG + SHORT * 2, true))];
+    fn a_thread_that_sleeps_for_a_moment_has_no_more() {
+        let seen = [Some((LONG, false)), Some((LONG + SHORT, true)), Some((LONG + SHORT * 2, false))];
         assert_eq!(chance(&seen), SHORT * 2);
     }
 
     #[test]
     fn a_thread_that_sleeps_has_all_the_time() {
-        assert_eq!(chance(&[Some((LONG, false)), Some((LONG, false))]), LONG);
+        assert_eq!(chance(&[Some((LONG, true)), Some((LONG, true))]), LONG);
     }
 
     #[test]

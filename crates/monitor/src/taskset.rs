@@ -28,6 +28,8 @@ pub enum Arrival {
     Timestamp {
         registers: Registers,
         length: u64,
+        /// Leader only: a signal that waits to be delivered first.
+        deliver: Option<Box<SignalInfo>>,
     },
     /// The agent has made a call, and a signal is due behind it; the registers are those to go on with.
     Point {

@@ -222,8 +222,10 @@ fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: 
     let call = match leader {
         Arrival::Call(call) => call,
         Arrival::Fault { .. } => return session.post_all(set, &Decision::Fault),
-        Arrival::Timestamp { .. } => {
-            return session.post_all(set, &Decision::Timestamp(crate::clock_unsafe::timestamp()));
+        Arrival::Timestamp { deliver, .. } => {
+            let read = || Decision::Timestamp(crate::clock_unsafe::timestamp());
+            let decision = deliver.clone().map_or_else(read, Decision::SignalAtEntry);
+            return session.post_all(set, &decision);
         }
         Arrival::Point { deliver, .. } => {
             let decision = deliver.clone().map_or(Decision::Proceed, Decision::SignalAtEntry);

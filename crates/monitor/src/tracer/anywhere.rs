@@ -15,19 +15,16 @@ use crate::mailbox::Decision;
 use crate::taskset::{Arrival, TaskSet};
 
 impl Tracer<'_> {
-    /// Leader, stopped in its own code: the first deferred signal goes to the followers, wherever they are; the
-    /// leader follows when all have taken it.
+    /// Leader, stopped in its own code: the first deferred signal that is not blocked goes to the followers, wherever they
+    /// are; the leader follows when all have taken it.
     pub(super) fn signal_everywhere(&mut self, stopped: Stopped) -> Result<(), Error> {
         let tid = stopped.tid();
         let followers = self.session.followers().count();
         let had_turn = self.has_turn(tid);
-        let task = self.task(tid)?;
-        let Some(info) = task.deferred.pop_front() else {
+        let Some(info) = self.due_signal(&stopped, tid)? else {
             return self.resume(stopped, Resume::Continue, 0);
         };
         self.attend(tid);
-        let _ =
-            self.session.ticks_wanted.fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1));
         let task = self.task(tid)?;
         task.set.taken.store(0, Ordering::Release);
         task.state = State::Signalling(info);
@@ -61,7 +58,7 @@ impl Tracer<'_> {
         self.catch_up(tid)?;
         // It has a turn before it, in which it gets what the leader's had there.
         let has_due = had_turn && self.task(tid)?.due.is_some();
-        if has_due || self.is_too_early(tid) {
+        if has_due || self.is_too_early(tid, had_turn) {
             let set = self.task(tid)?.set.id;
             self.postpone(set, Decision::SignalAnywhere(Box::new(*info), had_turn));
             return Ok(());
@@ -111,13 +108,17 @@ impl Tracer<'_> {
     }
 
     /// Follower: whether the thread has not come to where it could take a signal as the leader's does. It has not run
-    /// yet, ends its wait for a child, or stands still until its turn, with another signal or what the leader has made
-    /// since it had that turn still before it.
-    fn is_too_early(&self, tid: i32) -> bool {
+    /// yet, ends its wait for a child, has not had all the turns that the leader's has had (`had_turn`: but for the last,
+    /// which it may do without), or stands still until its turn, with another signal or what the leader has made since it
+    /// had that turn still before it.
+    fn is_too_early(&self, tid: i32, had_turn: bool) -> bool {
         let Some(task) = self.tasks.get(&tid) else { return false };
         let unread = || task.ring.as_ref().is_some_and(|ring| has_unread(ring, self.variant));
+        let before_turn = self.signal_before_turn(tid);
+        let spare = usize::from(had_turn && before_turn.is_some());
         matches!(task.state, State::Newborn | State::Reaping(..))
-            || self.signal_before_turn(tid).is_some_and(|signal| signal != 0 || unread())
+            || self.turns_to_come(tid) > spare
+            || before_turn.is_some_and(|signal| signal != 0 || unread())
     }
 
     /// Follower: runs on until it is where the leader is (no records are unread, and it is not in its agent), and

@@ -146,7 +146,6 @@ impl Tracer<'_> {
         let stopped_tid = stopped.tid();
         let task = self.task(stopped_tid)?;
         task.state = State::Arrived;
-        task.quiet = None;
         task.stopped = Some(stopped);
         task.current = Some(Arc::clone(&arrival));
         let set = Arc::clone(&task.set);
@@ -275,6 +274,10 @@ impl Tracer<'_> {
         if leads {
             let may_signal = row.is_some_and(|row| row.flags & stretto_abi::table::MAY_SIGNAL != 0);
             let set = Arc::clone(&task.set);
+            if may_signal {
+                self.send_due(&stopped)?;
+            }
+            let task = self.task(tid)?;
             if may_signal && stopped.signal_waits()? {
                 task.behind = Some(stopped.registers()?);
                 task.state = State::Held(Held::Agreed(value));

@@ -11,7 +11,7 @@ use stretto_tracee::{
 };
 
 use super::Tracer;
-use super::task::Owed;
+use super::task::{Owed, Task};
 
 /// Signals that are queued, not merged: one of them stands in for SIGCONT.
 const QUEUED: std::ops::RangeInclusive<i32> = 34..=64;
@@ -151,6 +151,18 @@ impl Tracer<'_> {
         Ok(())
     }
 
+    /// Leader, behind a call that may have unblocked a deferred signal: it comes here, as one that the kernel has kept.
+    pub(super) fn send_due(&mut self, stopped: &Stopped) -> Result<(), Error> {
+        let tid = stopped.tid();
+        if self.task(tid)?.requeued.is_none()
+            && let Some(info) = self.due_signal(stopped, tid)?
+        {
+            self.task(tid)?.requeued = Some(info);
+            self.send_requeued(stopped)?;
+        }
+        Ok(())
+    }
+
     /// The signal that this one was sent in place of.
     pub(super) fn take_requeued(&mut self, tid: i32, info: &SignalInfo) -> Option<SignalInfo> {
         self.tasks.get_mut(&tid)?.requeued.take_if(|requeued| means(info, requeued))
@@ -201,9 +213,11 @@ impl Tracer<'_> {
         kill_thread(task.tgid, tid, info.signal())
     }
 
-    /// Whether this signal only reminds of a deferred one (see [`Self::on_tick`]).
+    /// Whether this signal only reminds of a deferred one (see [`Self::on_tick`]). One that comes late, when another
+    /// has been delivered meanwhile, does not.
     pub(super) fn is_reminder(&self, tid: i32, info: &SignalInfo) -> bool {
-        self.tasks.get(&tid).is_some_and(|task| task.deferred.iter().any(|deferred| means(info, deferred)))
+        let reminds = |task: &Task| task.deferred.iter().any(|deferred| means(info, deferred));
+        self.tasks.get(&tid).is_some_and(|task| task.quiet.is_some() && reminds(task))
     }
 
     /// The leader's details of a signal, with this variant's address where the program passed one along.

@@ -30,7 +30,10 @@ impl Tracer<'_> {
             .then(|| timestamp_instruction(tid, registers.rip))
             .flatten();
         let arrival = match timestamp {
-            Some(length) => Arrival::Timestamp { registers, length },
+            Some(length) => {
+                let deliver = if self.leads() { self.due_signal(&stopped, tid)?.map(Box::new) } else { None };
+                Arrival::Timestamp { registers, length, deliver }
+            }
             None => Arrival::Fault { info, registers },
         };
         self.park(stopped, Arc::new(arrival))
@@ -51,7 +54,7 @@ impl Tracer<'_> {
     pub(super) fn deliver_timestamp(&mut self, tid: i32, value: u64) -> Result<(), Error> {
         let task = self.task(tid)?;
         let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
-        let Some(Arrival::Timestamp { registers, length }) = task.current.as_deref() else {
+        let Some(Arrival::Timestamp { registers, length, .. }) = task.current.as_deref() else {
             return Err(Error::Unexpected("the thread read no time stamp"));
         };
         let mut registers = *registers;

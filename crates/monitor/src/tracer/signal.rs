@@ -1,7 +1,7 @@
 //! Signals: the leader's are delivered to all variants at the same point; followers' own mean nothing.
 //!
-//! Points, in order of preference: behind the call that the signal interrupted or came with; at the entry of
-//! the next call; anywhere, when the leader makes no call for a while.
+//! Points, in order of preference: behind the call that the signal interrupted, came with, or was unblocked by; at the
+//! entry of the next call or reading of the time stamp; anywhere, when the leader comes to none for a while.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -179,7 +179,8 @@ impl Tracer<'_> {
         Ok(due)
     }
 
-    /// Undoes the entry of a call and delivers the signal; the call comes again behind the handler.
+    /// Undoes the entry of a call and delivers the signal; the call, or the reading of the time stamp, comes again behind
+    /// the handler.
     pub(super) fn signal_at_entry(&mut self, tid: i32, info: &SignalInfo) -> Result<(), Error> {
         let task = self.task(tid)?;
         let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
@@ -187,6 +188,7 @@ impl Tracer<'_> {
         match task.current.as_deref() {
             Some(Arrival::Point { registers, .. }) => stopped.set_registers(registers)?,
             Some(Arrival::Call(call)) => undo_entry(&stopped, call.registers)?,
+            Some(Arrival::Timestamp { .. }) => {}
             _ => return Err(Error::Unexpected("the thread is in no call")),
         }
         self.inject(stopped, info)
@@ -254,17 +256,15 @@ impl Tracer<'_> {
     fn remind(&mut self) {
         let ready: Vec<i32> = self.turns.values().flat_map(Turns::standing).collect();
         for task in self.tasks.values_mut() {
-            let runs = matches!(task.state, State::Running | State::Held(_))
-                && !task.halted
-                && !ready.contains(&task.tid);
-            let Some(info) = task.deferred.front().filter(|_| runs) else {
-                task.quiet = None;
-                continue;
-            };
             let tid = task.tid;
+            let runs = matches!(task.state, State::Running | State::Held(_) | State::ExecutingLocal);
+            if task.deferred.is_empty() || !runs || task.halted || ready.contains(&tid) {
+                continue;
+            }
             if task.quiet.get_or_insert_with(|| Quiet::begin(tid)).exceeds(PATIENCE, tid) {
                 let blocked = signals_of(tid, "SigBlk:").unwrap_or(0);
-                let _ = Sent::send(task.tgid, tid, info.signal(), blocked);
+                let due = task.deferred.iter().find(|info| blocked & signal_bit(info.signal()) == 0);
+                let _ = due.map(|info| Sent::send(task.tgid, tid, info.signal(), blocked));
             }
         }
     }
@@ -296,6 +296,9 @@ impl Tracer<'_> {
     /// Leader: keeps a signal until there is a point at which all variants can take it.
     pub(super) fn defer(&mut self, tid: i32, info: SignalInfo) {
         if let Some(task) = self.tasks.get_mut(&tid) {
+            if task.deferred.is_empty() {
+                task.quiet = None;
+            }
             task.deferred.push_back(info);
             self.session.ticks_wanted.fetch_add(1, Ordering::AcqRel);
             self.attend(tid);

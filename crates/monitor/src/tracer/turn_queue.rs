@@ -119,8 +119,17 @@ impl Turns {
     /// Leader: takes out who is next, if somebody may run now. Whoever is in `stopped` waits for followers, or ends.
     pub(super) fn next(&mut self, stopped: &[i32]) -> Option<Ready> {
         let since = self.ready.front()?.since;
-        let waited_for = |holder: &mut Holder| stopped.contains(&holder.tid) || holder.is_waited_for(since);
-        if self.holders.iter_mut().any(waited_for) { None } else { self.ready.pop_front() }
+        let waited_for = |holder: &mut Holder| stopped.contains(&holder.tid) | holder.is_waited_for(since);
+        // All are looked at, however many are waited for.
+        let waits = self.holders.iter_mut().map(waited_for).fold(false, |any, this| any | this);
+        if waits { None } else { self.ready.pop_front() }
+    }
+
+    /// Follower: how many turns of the thread of `set` are still to come.
+    pub(super) fn to_come(&self, set: u32) -> usize {
+        let is_its = |next: &&Next| matches!(next, Next::Turn(turn) if turn.set == set);
+        let cut = self.cut.iter().filter(|&&cut| cut == set).count();
+        self.order.iter().filter(is_its).count().saturating_sub(cut)
     }
 
     /// Follower: leaves turns out that are over before they began.

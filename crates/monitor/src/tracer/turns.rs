@@ -10,7 +10,6 @@
 //! next one runs beside it; not beside one that ends, or waits for the followers.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use stretto_abi::turn::{GivenUp, Holder as LentTo};
@@ -118,10 +117,14 @@ impl Tracer<'_> {
             && let Some(task) = self.tasks.get(&tid)
             && let Some(turns) = self.turns.get_mut(&task.set.process)
         {
-            let place = |ring: &Arc<RingMemory>| GivenUp::at(ring.cursor(0).number);
-            turns.released = task.ring.as_ref().map(|ring| Release { set: task.set.id, place: place(ring) });
-            // Agents that passed it on would not wait until this thread has come here in every variant.
-            turns.kept |= turns.released.is_none();
+            match &task.ring {
+                Some(ring) => {
+                    let place = GivenUp::at(ring.cursor(0).number);
+                    turns.released = Some(Release { set: task.set.id, place });
+                }
+                // Agents that passed it on would not wait until this thread has come here in every variant.
+                None => turns.kept = true,
+            }
         }
         self.give_up_turn(tid)
     }
@@ -179,6 +182,12 @@ impl Tracer<'_> {
     pub(super) fn signal_before_turn(&self, tid: i32) -> Option<i32> {
         let ready = &self.turns_of(tid)?.ready;
         ready.iter().find(|ready| ready.stopped.tid() == tid).map(|ready| ready.signal)
+    }
+
+    /// Follower: how many turns the leader's thread has had that this one has not.
+    pub(super) fn turns_to_come(&self, tid: i32) -> usize {
+        let (Some(turns), Some(task)) = (self.turns_of(tid), self.tasks.get(&tid)) else { return 0 };
+        turns.to_come(task.set.id)
     }
 
     /// Follower: a thread of the leader's has got the turn.
