@@ -12,6 +12,18 @@ use crate::result::{ImageInfo, LeaderResult};
 use crate::taskset::TaskSet;
 use crate::tracer::Next;
 
+/// Where the leader's thread stands, as to its turn among the threads of its process, that takes a signal outside any
+/// rendezvous.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// In its own code.
+    Within,
+    /// In a call that every variant makes at its own pace; or there are no turns.
+    Outside,
+    /// Behind such a call.
+    Before,
+}
+
 /// What a tracer has to do with its task of a set. Small, because it crosses from CPU to CPU with every call.
 #[derive(Clone, Debug)]
 pub enum Decision {
@@ -42,9 +54,8 @@ pub enum Decision {
     Fault,
     /// The time stamp that all variants read.
     Timestamp(u64),
-    /// Take this signal wherever you are: the leader took it outside any rendezvous. True: it had the turn among
-    /// the threads of its process.
-    SignalAnywhere(Box<SignalInfo>, bool),
+    /// Take this signal wherever you are: the leader takes it outside any rendezvous.
+    SignalAnywhere(Box<SignalInfo>, Standing),
     /// Leader: all followers have taken that signal.
     SignalTaken,
     /// The leader is gone: end this task's process.

@@ -11,7 +11,7 @@ use super::Tracer;
 use super::delivery::{Came, Sent, has_handler, signals_of, undo_entry};
 use super::task::{State, Task};
 use crate::lag::Lag;
-use crate::mailbox::Decision;
+use crate::mailbox::{Decision, Standing};
 use crate::taskset::{Arrival, TaskSet};
 
 impl Tracer<'_> {
@@ -19,29 +19,51 @@ impl Tracer<'_> {
     /// are; the leader follows when all have taken it.
     pub(super) fn signal_everywhere(&mut self, stopped: Stopped) -> Result<(), Error> {
         let tid = stopped.tid();
+        let standing = if self.has_turn(tid) { Standing::Within } else { Standing::Outside };
+        match self.due_signal(&stopped, tid)? {
+            Some(info) => self.tell_of_signal(stopped, info, standing),
+            None => self.resume(stopped, Resume::Continue, 0),
+        }
+    }
+
+    /// Leader, behind a call that every variant makes at its own pace, without its turn: no follower is further. Given
+    /// back: there is no signal.
+    pub(super) fn signal_before_next_turn(&mut self, stopped: Stopped) -> Result<Option<Stopped>, Error> {
+        let due = if self.leads() { self.due_signal(&stopped, stopped.tid())? } else { None };
+        let Some(info) = due else { return Ok(Some(stopped)) };
+        self.tell_of_signal(stopped, info, Standing::Before)?;
+        Ok(None)
+    }
+
+    fn tell_of_signal(
+        &mut self,
+        stopped: Stopped,
+        info: SignalInfo,
+        standing: Standing,
+    ) -> Result<(), Error> {
+        let tid = stopped.tid();
         let followers = self.session.followers().count();
-        let had_turn = self.has_turn(tid);
-        let Some(info) = self.due_signal(&stopped, tid)? else {
-            return self.resume(stopped, Resume::Continue, 0);
-        };
         self.attend(tid);
         let task = self.task(tid)?;
         task.set.taken.store(0, Ordering::Release);
-        task.state = State::Signalling(info);
+        task.state = State::Signalling(info, standing);
         task.stopped = Some(stopped);
         let set = Arc::clone(&task.set);
-        self.session.post_followers(&set, &Decision::SignalAnywhere(Box::new(info), had_turn));
+        self.session.post_followers(&set, &Decision::SignalAnywhere(Box::new(info), standing));
         if followers == 0 { self.signal_taken(tid) } else { Ok(()) }
     }
 
     /// Leader: the followers have taken the signal.
     pub(super) fn signal_taken(&mut self, tid: i32) -> Result<(), Error> {
         let task = self.task(tid)?;
-        let State::Signalling(info) = task.state.clone() else {
+        let State::Signalling(info, standing) = task.state.clone() else {
             return Ok(());
         };
         let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Running;
+        if standing == Standing::Before {
+            return self.inject(stopped, &info);
+        }
         stopped.set_signal_info(&self.own_info(tid, &info))?;
         self.go_on(stopped, info.signal())
     }
@@ -51,19 +73,19 @@ impl Tracer<'_> {
         &mut self,
         tid: i32,
         info: &SignalInfo,
-        had_turn: bool,
+        standing: Standing,
     ) -> Result<(), Error> {
         let variant = self.variant;
         // The leader has taken the signal behind what it has recorded.
         self.catch_up(tid)?;
         // It has a turn before it, in which it gets what the leader's had there.
-        let has_due = had_turn && self.task(tid)?.due.is_some();
-        if has_due || self.is_too_early(tid, had_turn) {
+        let has_due = standing == Standing::Within && self.task(tid)?.due.is_some();
+        if has_due || self.is_too_early(tid, standing) {
             let set = self.task(tid)?.set.id;
-            self.postpone(set, Decision::SignalAnywhere(Box::new(*info), had_turn));
+            self.postpone(set, Decision::SignalAnywhere(Box::new(*info), standing));
             return Ok(());
         }
-        let waiting = self.cut_turn(tid, had_turn);
+        let waiting = self.cut_turn(tid, self.turns_to_come(tid) > 0);
         let task = self.task(tid)?;
         let set = Arc::clone(&task.set);
         if let Some(stopped) = task.stopped.take() {
@@ -99,7 +121,7 @@ impl Tracer<'_> {
     /// Leader: a variant was dropped, and threads may have waited for it alone.
     pub(super) fn recheck_signals(&mut self) {
         let waits =
-            |task: &&Task| matches!(task.state, State::Signalling(_)) && self.all_have_taken(&task.set);
+            |task: &&Task| matches!(task.state, State::Signalling(..)) && self.all_have_taken(&task.set);
         let waiting: Vec<i32> = self.tasks.values().filter(waits).map(|task| task.tid).collect();
         for tid in waiting {
             let outcome = self.signal_taken(tid);
@@ -108,16 +130,21 @@ impl Tracer<'_> {
     }
 
     /// Follower: whether the thread has not come to where it could take a signal as the leader's does. It has not run
-    /// yet, ends its wait for a child, has not had all the turns that the leader's has had (`had_turn`: but for the last,
-    /// which it may do without), or stands still until its turn, with another signal or what the leader has made since it
+    /// yet, ends its wait for a child, has not had all the turns that the leader's has had (it may do without the last if
+    /// the leader's is in it), or stands still until its turn, with another signal or what the leader has made since it
     /// had that turn still before it.
-    fn is_too_early(&self, tid: i32, had_turn: bool) -> bool {
+    fn is_too_early(&self, tid: i32, standing: Standing) -> bool {
         let Some(task) = self.tasks.get(&tid) else { return false };
         let unread = || task.ring.as_ref().is_some_and(|ring| has_unread(ring, self.variant));
         let before_turn = self.signal_before_turn(tid);
-        let spare = usize::from(had_turn && before_turn.is_some());
+        let to_come = self.turns_to_come(tid);
+        let lacks_turns = match standing {
+            Standing::Within => to_come > usize::from(before_turn.is_some()),
+            Standing::Outside => to_come > 0,
+            Standing::Before => to_come > 0 || self.takes_turns(tid) && before_turn.is_none(),
+        };
         matches!(task.state, State::Newborn | State::Reaping(..))
-            || self.turns_to_come(tid) > spare
+            || lacks_turns
             || before_turn.is_some_and(|signal| signal != 0 || unread())
     }
 

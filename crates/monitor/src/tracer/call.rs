@@ -190,7 +190,10 @@ impl Tracer<'_> {
                 }
                 task.state = State::Running;
                 lock(&task.set.history[variant]).leave(given);
-                self.go_on(stopped, 0)
+                match self.signal_before_next_turn(stopped)? {
+                    Some(stopped) => self.go_on(stopped, 0),
+                    None => Ok(()),
+                }
             }
             State::Reaping(leaders, signal) => {
                 // Another child's SIGCHLD came first: the call begins again behind it.

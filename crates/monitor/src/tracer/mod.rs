@@ -336,7 +336,7 @@ impl<'s> Tracer<'s> {
             Decision::Image(image) => self.on_leader_image(tid, image),
             Decision::Fault => self.deliver_fault(tid),
             Decision::Timestamp(value) => self.deliver_timestamp(tid, value),
-            Decision::SignalAnywhere(info, had_turn) => self.signal_anywhere(tid, &info, had_turn),
+            Decision::SignalAnywhere(info, standing) => self.signal_anywhere(tid, &info, standing),
             Decision::SignalTaken => self.signal_taken(tid),
             Decision::CatchUp => self.catch_up(tid),
             Decision::Proceed => self.proceed(tid),

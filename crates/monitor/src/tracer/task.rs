@@ -12,6 +12,7 @@ use stretto_tracee::{Registers, SignalInfo, Stopped};
 
 use crate::agent::ring_memory::RingMemory;
 use crate::layout::mm::Mm;
+use crate::mailbox::Standing;
 use crate::quiet::Quiet;
 use crate::result::{ImageInfo, LeaderResult};
 use crate::taskset::{Arrival, CallArrival, TaskSet};
@@ -40,7 +41,7 @@ pub enum State {
     /// Follower: waits for its own child in place of the leader's wait.
     Reaping(Arc<LeaderResult>, Option<SignalInfo>),
     /// Leader: stopped before a signal that the followers take first.
-    Signalling(SignalInfo),
+    Signalling(SignalInfo, Standing),
     /// It is about to end.
     Ending,
 }
