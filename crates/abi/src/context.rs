@@ -41,8 +41,8 @@ impl Context {
     pub fn bytes(this: u64, entry: u64, plan: u64, regions: u64) -> [u8; core::mem::size_of::<Self>()] {
         let words = [this, entry, this + SLOT, 0, 0, plan, 0, regions, 0];
         let mut bytes = [0; core::mem::size_of::<Self>()];
-        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
-            place.copy_from_slice(&word.to_le_bytes());
+        for (place, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
         }
         bytes
     }
@@ -133,8 +133,8 @@ impl Plan {
             self.key[1],
         ];
         let mut bytes = [0; core::mem::size_of::<Self>()];
-        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
-            place.copy_from_slice(&word.to_le_bytes());
+        for (place, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
         }
         bytes
     }

@@ -135,11 +135,14 @@ fn label(file: &object::File<'_>, name: &str) -> u64 {
 fn relocations(file: &object::File<'_>) -> Vec<(u64, i64)> {
     let Some(section) = file.section_by_name(".rela.dyn") else { return Vec::new() };
     let data = section.data().expect("relocations can be read");
-    data.chunks_exact(24)
+    let (words, _) = data.as_chunks();
+    let (entries, _) = words.as_chunks();
+    entries
+        .iter()
         .map(|entry| {
-            let word = |at: usize| u64::from_le_bytes(entry[at..at + 8].try_into().expect("eight bytes"));
-            assert_eq!(word(8), object::elf::R_X86_64_RELATIVE.into(), "only relative relocations");
-            (word(0), word(16).cast_signed())
+            let [place, kind, addend] = entry.map(u64::from_le_bytes);
+            assert_eq!(kind, object::elf::R_X86_64_RELATIVE.into(), "only relative relocations");
+            (place, addend.cast_signed())
         })
         .collect()
 }
