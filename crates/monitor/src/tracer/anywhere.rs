@@ -59,6 +59,12 @@ impl Tracer<'_> {
         let State::Signalling(info, standing) = task.state.clone() else {
             return Ok(());
         };
+        // What is left of the signal before says nothing of this one.
+        let set = Arc::clone(&task.set);
+        if !self.all_have_taken(&set) {
+            return Ok(());
+        }
+        let task = self.task(tid)?;
         let stopped = task.stopped.take().ok_or(Error::Unexpected("the thread is not stopped"))?;
         task.state = State::Running;
         if standing == Standing::Before {
@@ -81,10 +87,12 @@ impl Tracer<'_> {
         // It has a turn before it, in which it gets what the leader's had there.
         let has_due = standing == Standing::Within && self.task(tid)?.due.is_some();
         if has_due || self.is_too_early(tid, standing) {
+            self.check_delay(tid)?;
             let set = self.task(tid)?.set.id;
             self.postpone(set, Decision::SignalAnywhere(Box::new(*info), standing));
             return Ok(());
         }
+        self.task(tid)?.delay = None;
         let waiting = self.cut_turn(tid, self.turns_to_come(tid) > 0);
         let task = self.task(tid)?;
         let set = Arc::clone(&task.set);
@@ -104,11 +112,33 @@ impl Tracer<'_> {
             let stopped = self.where_the_leader_is(tid, info.signal())?;
             stopped.set_signal_info(&self.own_info(tid, info))?;
             let signal = if has_handler(tid, info.signal()) { info.signal() } else { 0 };
+            let task = self.task(tid)?;
+            if matches!(task.state, State::ExecutingLocal) {
+                // The call begins again behind the handler.
+                task.state = State::Running;
+            }
             self.go_on(stopped, signal)?;
         }
         set.taken.fetch_or(1 << variant, Ordering::AcqRel);
         if self.all_have_taken(&set) {
             self.session.post(0, &set, Decision::SignalTaken);
+        }
+        Ok(())
+    }
+
+    /// Follower: it takes longer than it may until the thread can take the leader's signal.
+    fn check_delay(&mut self, tid: i32) -> Result<(), Error> {
+        let limit = self.session.config.timeout;
+        let task = self.task(tid)?;
+        let delay = task.delay.get_or_insert_with(|| {
+            let mut lag = Lag::begin();
+            lag.watch([tid]);
+            lag
+        });
+        if delay.exceeds(limit) {
+            let set = Arc::clone(&task.set);
+            crate::rendezvous::too_late(self.session, &set, self.variant);
+            return Err(Error::Gone);
         }
         Ok(())
     }

@@ -64,7 +64,8 @@ impl Sent {
 
     /// Whether `info` is of the signal that was sent. Those that are merged may be somebody else's.
     fn is(self, info: &SignalInfo) -> bool {
-        info.signal() == self.number && (self.number == self.meant || sent_by_us(info))
+        let may_be_merged = self.number == self.meant && !QUEUED.contains(&self.number);
+        info.signal() == self.number && (may_be_merged || sent_by_us(info))
     }
 }
 
@@ -152,9 +153,11 @@ impl Tracer<'_> {
     }
 
     /// Leader, behind a call that may have unblocked a deferred signal: it comes here, as one that the kernel has kept.
+    /// If there is such a one, that comes.
     pub(super) fn send_due(&mut self, stopped: &Stopped) -> Result<(), Error> {
         let tid = stopped.tid();
         if self.task(tid)?.requeued.is_none()
+            && !stopped.signal_waits()?
             && let Some(info) = self.due_signal(stopped, tid)?
         {
             self.task(tid)?.requeued = Some(info);

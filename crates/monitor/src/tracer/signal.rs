@@ -149,6 +149,7 @@ impl Tracer<'_> {
                 self.go_on(stopped, signal)
             }
             State::Held(_) if task.behind.as_ref().is_some_and(|behind| same_place(behind, &registers)) => {
+                task.quiet = None;
                 self.release(tid, Some(info))?;
                 self.resume(stopped, Resume::Continue, signal)
             }
@@ -156,6 +157,9 @@ impl Tracer<'_> {
                 self.release(tid, None)?;
                 let blocked_locally = is_interrupted(&registers);
                 self.defer(tid, info);
+                if oldest {
+                    self.task(tid)?.deferred.rotate_right(1);
+                }
                 if blocked_locally {
                     return self.signal_everywhere(stopped);
                 }
@@ -263,8 +267,12 @@ impl Tracer<'_> {
             }
             if task.quiet.get_or_insert_with(|| Quiet::begin(tid)).exceeds(PATIENCE, tid) {
                 let blocked = signals_of(tid, "SigBlk:").unwrap_or(0);
-                let due = task.deferred.iter().find(|info| blocked & signal_bit(info.signal()) == 0);
-                let _ = due.map(|info| Sent::send(task.tgid, tid, info.signal(), blocked));
+                match task.deferred.iter().find(|info| blocked & signal_bit(info.signal()) == 0) {
+                    Some(info) => {
+                        let _ = Sent::send(task.tgid, tid, info.signal(), blocked);
+                    }
+                    None => task.quiet = None,
+                }
             }
         }
     }

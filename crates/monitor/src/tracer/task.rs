@@ -11,6 +11,7 @@ use stretto_patcher::Patch;
 use stretto_tracee::{Registers, SignalInfo, Stopped};
 
 use crate::agent::ring_memory::RingMemory;
+use crate::lag::Lag;
 use crate::layout::mm::Mm;
 use crate::mailbox::Standing;
 use crate::quiet::Quiet;
@@ -106,6 +107,8 @@ pub struct Task {
     pub opened: Option<i64>,
     /// Follower: what the leader's call has given, whose descriptors are still to be made.
     pub due: Option<Arc<LeaderResult>>,
+    /// Follower: how long the leader's signal has waited for it.
+    pub delay: Option<Lag>,
     pub birth: Birth,
     /// What was patched or restored while it forked: the child may have either, or some of it.
     pub touched: Vec<Rc<Patch>>,
@@ -153,6 +156,7 @@ impl Task {
             given: None,
             opened: None,
             due: None,
+            delay: None,
             birth: Birth::default(),
             touched: Vec::new(),
             exec: Exec::default(),
