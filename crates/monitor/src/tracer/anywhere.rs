@@ -29,8 +29,7 @@ impl Tracer<'_> {
     /// Leader, behind a call that every variant makes at its own pace, without its turn: no follower is further. Given
     /// back: there is no signal.
     pub(super) fn signal_before_next_turn(&mut self, stopped: Stopped) -> Result<Option<Stopped>, Error> {
-        let due = if self.leads() { self.due_signal(&stopped, stopped.tid())? } else { None };
-        let Some(info) = due else { return Ok(Some(stopped)) };
+        let Some(info) = self.due_signal(&stopped, stopped.tid())? else { return Ok(Some(stopped)) };
         self.tell_of_signal(stopped, info, Standing::Before)?;
         Ok(None)
     }

@@ -117,7 +117,7 @@ impl Tracer<'_> {
         {
             self.keep_program(tid, number(&registers), &args)?;
         }
-        let mut deliver = if self.leads() { self.due_signal(&stopped, tid)?.map(Box::new) } else { None };
+        let mut deliver = self.due_signal(&stopped, tid)?.map(Box::new);
         // Delivered before a call that waits, the signal could not end the waiting any more; natively it hardly ever
         // comes in the instant between a program's look at its flag and pause(2).
         // Nor may a call that the agent has made already begin again.

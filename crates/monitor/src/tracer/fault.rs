@@ -31,7 +31,7 @@ impl Tracer<'_> {
             .flatten();
         let arrival = match timestamp {
             Some(length) => {
-                let deliver = if self.leads() { self.due_signal(&stopped, tid)?.map(Box::new) } else { None };
+                let deliver = self.due_signal(&stopped, tid)?.map(Box::new);
                 Arrival::Timestamp { registers, length, deliver }
             }
             None => Arrival::Fault { info, registers },

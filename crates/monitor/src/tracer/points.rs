@@ -38,7 +38,7 @@ impl Tracer<'_> {
         let tid = stopped.tid();
         let result = self.agent_result(tid);
         let registers = Registers { orig_rax: u64::MAX, rax: result.cast_unsigned(), ..registers };
-        let deliver = if self.leads() { self.due_signal(&stopped, tid)?.map(Box::new) } else { None };
+        let deliver = self.due_signal(&stopped, tid)?.map(Box::new);
         self.park(stopped, Arc::new(Arrival::Point { registers, deliver }))
     }
 

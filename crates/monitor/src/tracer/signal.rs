@@ -168,7 +168,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// Leader, at the entry of a call: the deferred signal whose time has come.
+    /// Where all variants can take a signal: the deferred one whose time has come. Only leaders have any.
     pub(super) fn due_signal(&mut self, stopped: &Stopped, tid: i32) -> Result<Option<SignalInfo>, Error> {
         if self.task(tid)?.deferred.is_empty() {
             return Ok(None);
