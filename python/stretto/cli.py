@@ -1,82 +1,24 @@
-"""What the commands share: a parser whose errors are one line, and the options of a run as flags."""
+"""What the commands share: which words are Stretto's, what plain ones mean, and lines to the user."""
 
-import argparse
 import os
 import sys
 
-from .errors import StrettoError, printable
-from .options import OPTIONS
+from .errors import printable
+from .options import BY_FLAG, OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from .options import Value
 
-    from .options import Option, Value
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser for one command; its refusals are a `StrettoError`: exit code 125, not 2."""
-
-    def __init__(
-        self, command: str, description: str | None, usage: str | None = None, epilog: str | None = None
-    ) -> None:
-        super().__init__(
-            prog=f"stretto {command}".strip(),
-            usage=usage,
-            description=description,
-            epilog=epilog,
-            allow_abbrev=False,
-            formatter_class=_formatter,
-        )
-
-    def error(self, message: str) -> "NoReturn":
-        raise StrettoError(f"{message}; see {self.prog} --help")
-
-
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    """Docstrings as they are; a given width spares argparse asking the terminal at every option."""
-    columns = os.environ.get("COLUMNS", "")
-    return argparse.RawDescriptionHelpFormatter(prog, width=int(columns) if columns.isdigit() else 110)
-
-
-def add_run_options(parser: argparse.ArgumentParser, names: tuple[str, ...] = ()) -> None:
-    """Adds the options of a run as flags (all, or those named); values stay text, `config.check` judges."""
-    for option in OPTIONS:
-        if not names or option.name in names:
-            _add(parser, option)
-    parser.add_argument(
-        "--config", metavar="FILE", help="read settings from FILE, not from the nearest stretto.toml"
-    )
-
-
-def _add(parser: argparse.ArgumentParser, option: "Option") -> None:
-    text = option.help.replace("%", "%%")
-    if option.kind == "switch":
-        switch = argparse.BooleanOptionalAction
-        parser.add_argument(*option.flags, dest=option.name, action=switch, default=None, help=text)
-    elif option.kind == "list":
-        parser.add_argument(
-            *option.flags, dest=option.name, action="append", metavar=option.metavar, help=text
-        )
-    else:
-        metavar = option.metavar or "{" + ",".join(option.choices) + "}"
-        default = "" if option.default is None else f" (default: {option.default})"
-        parser.add_argument(*option.flags, dest=option.name, metavar=metavar, help=text + default)
-
-
-def given(arguments: argparse.Namespace) -> "dict[str, Value]":
-    """The options of a run that the command line named."""
-    values = vars(arguments)
-    return {option.name: values[option.name] for option in OPTIONS if values.get(option.name) is not None}
+#: Names the file with the settings; no setting itself.
+CONFIG = "--config"
 
 
 def split(argv: list[str]) -> tuple[list[str], list[str]]:
     """Stretto's options and the program's command line: the latter begins after `--`, or at the first word
     that is neither an option nor an option's value.
     """
-    with_value = {flag for option in OPTIONS if option.kind != "switch" for flag in option.flags} | {
-        "--config"
-    }
+    with_value = {flag for option in OPTIONS if option.kind != "switch" for flag in option.flags} | {CONFIG}
     index = 0
     while index < len(argv):
         word = argv[index]
@@ -86,6 +28,37 @@ def split(argv: list[str]) -> tuple[list[str], list[str]]:
             break
         index += 2 if word in with_value else 1
     return argv[:index], argv[index:]
+
+
+def plainly(words: list[str]) -> "tuple[dict[str, Value], str | None] | None":
+    """The options of a run in `words`, and the file that `--config` names; values stay text, `config.check`
+    judges.
+
+    Understands `--name VALUE`, `--name=VALUE`, `-n VALUE`, `--switch` and `--no-switch`. `None`: there is
+    something else, which is for `parser.Parser`: other spellings, `--help`, and what is wrong.
+    """
+    values: dict[str, Value] = {}
+    config = None
+    rest = iter(words)
+    for word in rest:
+        flag, assigned, value = word.partition("=") if word.startswith("--") else (word, "", "")
+        option = BY_FLAG.get(flag)
+        if option and option.kind == "switch" and not assigned:
+            values[option.name] = not flag.startswith("--no-")
+            continue
+        if not assigned:
+            value = next(rest, "-")
+            if value.startswith("-"):
+                return None
+        if flag == CONFIG:
+            config = value
+        elif not option or option.kind == "switch":
+            return None
+        elif option.kind == "list":
+            values[option.name] = [*values.get(option.name, []), value]  # type: ignore[misc]
+        else:
+            values[option.name] = value
+    return values, config
 
 
 def say(message: str) -> None:

@@ -165,6 +165,10 @@ OPTIONS = (
 )
 
 BY_NAME = {option.name: option for option in OPTIONS}
+#: What a word of the command line means; switches can be turned off, too.
+BY_FLAG = {flag: option for option in OPTIONS for flag in option.flags} | {
+    f"--no-{option.name}": option for option in OPTIONS if option.kind == "switch"
+}
 
 
 def markdown() -> str:

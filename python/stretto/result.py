@@ -1,10 +1,9 @@
 """A run as a Python call, and what it came to."""
 
 import os
-from functools import cached_property
 
 from .config import Config
-from .errors import ExitCode, StrettoError
+from .errors import StrettoError
 from .options import BY_NAME
 from .plan import Plan
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Result:
-    """How a run ended; what is JSON is parsed when it is first looked at."""
+    """How a run ended; what is JSON is parsed when it is looked at."""
 
     def __init__(self, outcome: "Mapping[str, Any]") -> None:
         self.status: int = outcome["status"]
@@ -42,14 +41,14 @@ class Result:
         """Whether the variants ever disagreed."""
         return bool(self._divergences)
 
-    @cached_property
+    @property
     def divergences(self) -> "list[Document]":
         """Every divergence, the first one first."""
         import json
 
         return [json.loads(text) for text in self._divergences]
 
-    @cached_property
+    @property
     def statistics(self) -> "Document":
         """What was counted.
 
@@ -63,7 +62,7 @@ class Result:
         statistics: Document = json.loads(self._statistics or "{}")
         return statistics
 
-    @cached_property
+    @property
     def events(self) -> "list[Document]":
         """The events of the run, as `--log` writes them."""
         import json
@@ -126,7 +125,7 @@ def run(
         result = start(plan, log=log)
         result.record(_tail(log, before))
     if result.outcome == "failed":
-        raise StrettoError(result.error or "failed", ExitCode(result.status))
+        raise StrettoError(result.error or "failed", result.status)
     from .reporters.save import save_as_configured
 
     save_as_configured(result, settings)

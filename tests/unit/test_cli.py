@@ -4,12 +4,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 from stretto.__main__ import main
-from stretto.cli import split
+from stretto.cli import plainly, split
 from stretto.commands import COMMANDS
-from stretto.errors import ExitCode
+from stretto.errors import ExitCode, StrettoError
+from stretto.options import BY_FLAG
+from stretto.parser import Parser, add_run_options, given
 
 
 @pytest.mark.parametrize(
@@ -28,6 +32,36 @@ from stretto.errors import ExitCode
 )
 def test_split(argv: str, options: str, command: str) -> None:
     assert split(argv.split()) == (options.split(), command.split())
+
+
+WORDS = strategies.one_of(
+    strategies.sampled_from([*BY_FLAG, "--config", "-v", "-n3", "-n=3", "-vq", "--help", "--policies", "-"]),
+    strategies.sampled_from(["3", "balanced", "a=b", "-1", "", "--no-config"]),
+    strategies.tuples(
+        strategies.sampled_from([*BY_FLAG, "--config"]), strategies.sampled_from(["", "x", "a=b"])
+    ).map("=".join),
+)
+
+
+@hypothesis.given(strategies.lists(WORDS, max_size=6))
+def test_plain_words_mean_what_they_mean_to_the_parser(words: list[str]) -> None:
+    options, _ = split(words)
+    plain = plainly(options)
+    parser = Parser("run", None)
+    add_run_options(parser)
+    try:
+        arguments = parser.parse_args(options)
+    except (StrettoError, SystemExit):
+        assert plain is None
+    else:
+        assert plain in (None, (given(arguments), arguments.config))
+
+
+@pytest.mark.parametrize(
+    "words", ["-n 3 -v", "--variants=3 --config=f --no-maps", "--log x --syscalls a --syscalls=b"]
+)
+def test_plain_words_need_no_parser(words: str) -> None:
+    assert plainly(words.split()) is not None
 
 
 def run(argv: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -114,6 +148,11 @@ def test_hostile_name_in_an_error(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 HEAVY = (
+    "argparse",
+    "contextlib",
+    "enum",
+    "functools",
+    "re",
     "rich",
     "jinja2",
     "json",

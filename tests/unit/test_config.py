@@ -56,7 +56,7 @@ def sample(option: Option) -> tuple[object, str]:
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_every_option_is_settable_everywhere(option: Option, tmp_path: Path) -> None:
-    from stretto.cli import Parser, add_run_options, given
+    from stretto.parser import Parser, add_run_options, given
 
     value, text = sample(option)
     more = {} if option.name == "variants" else {"STRETTO_VARIANTS": "4"}

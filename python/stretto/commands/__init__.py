@@ -1,7 +1,7 @@
 """The commands, one module each, imported only when it is the one asked for.
 
 A command module has a docstring, which is its help, and `main(argv: list[str]) -> int`, which makes its
-parser with `stretto.cli.Parser` and returns the exit code.
+parser with `stretto.parser.Parser` and returns the exit code.
 """
 
 #: name -> what `stretto --help` says

@@ -22,8 +22,8 @@ With --check the exit code is 1 if Stretto costs more than it may: tier 1 1.6 ti
 import json
 import sys
 
-from ..cli import Parser
 from ..errors import ExitCode, StrettoError
+from ..parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

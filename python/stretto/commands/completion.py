@@ -5,8 +5,8 @@ zsh:   stretto completion zsh > "${fpath[1]}/_stretto"
 fish:  stretto completion fish > ~/.config/fish/completions/stretto.fish
 """
 
-from ..cli import Parser
 from ..options import OPTIONS, Option
+from ..parser import Parser
 from . import COMMANDS
 
 #: Flags of the commands that do not take the options of a run.

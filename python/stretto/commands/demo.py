@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..cli import Parser, add_run_options, given
 from ..config import load
 from ..errors import ExitCode, StrettoError, printable
+from ..parser import Parser, add_run_options, given
 
 SOURCE = Path(__file__).parents[1] / "demo" / "service.c"
 #: Without optimisation and stack protector: the compiler must not repair or diagnose the error.

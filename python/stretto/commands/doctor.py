@@ -7,8 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 
 from .. import probes
-from ..cli import Parser
 from ..errors import ExitCode, printable
+from ..parser import Parser
 
 
 @dataclass(frozen=True)

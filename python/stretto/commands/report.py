@@ -8,8 +8,8 @@ import shutil
 import sys
 from typing import Any
 
-from ..cli import Parser
 from ..errors import StrettoError
+from ..parser import Parser
 from ..reporters import render
 from ..reporters.save import write
 

@@ -5,12 +5,17 @@ Standard streams are the program's; Stretto speaks on standard error only. The e
 own, 86 after a divergence, 125 if Stretto failed, 126 or 127 if the program can't be started.
 """
 
-from ..cli import Parser, add_run_options, colorful, given, say, split
+from ..cli import colorful, plainly, say, split
 from ..config import load
 from ..errors import StrettoError
 from ..plan import Plan
 from ..result import Result, start
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..options import Value
+
+USAGE = "stretto run [options] [--] PROGRAM [ARGUMENTS]"
 EPILOG = """\
 examples:
   stretto run -- ls -l
@@ -24,12 +29,10 @@ Every option can also stand in stretto.toml (variants = 3) or in the environment
 def main(argv: list[str]) -> int:
     """Runs the program, reports divergences, returns the exit status."""
     options, command = split(argv)
-    parser = Parser("run", __doc__, "stretto run [options] [--] PROGRAM [ARGUMENTS]", EPILOG)
-    add_run_options(parser)
-    arguments = parser.parse_args(options)
+    named, file = plainly(options) or _parsed(options)
     if not command:
         raise StrettoError("no program given; usage: stretto run [options] -- PROGRAM [ARGUMENTS]")
-    config = load(given(arguments), arguments.config)
+    config = load(named, file)
     if config.report or config.report_dir:
         from ..reporters.save import check_targets
 
@@ -48,6 +51,16 @@ def main(argv: list[str]) -> int:
 
         announce(result, config, color=colorful(config.color))
     return result.status
+
+
+def _parsed(options: list[str]) -> "tuple[dict[str, Value], str | None]":
+    """The options of a run, however they are spelled, and the file that `--config` names."""
+    from ..parser import Parser, add_run_options, given
+
+    parser = Parser("run", __doc__, USAGE, EPILOG)
+    add_run_options(parser)
+    arguments = parser.parse_args(options)
+    return given(arguments), arguments.config
 
 
 def _print_event(text: str) -> None:

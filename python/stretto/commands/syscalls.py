@@ -5,8 +5,8 @@ Without NAME, all of them; with NAME, that call with its arguments and sub-comma
 
 import sys
 
-from ..cli import Parser
 from ..errors import StrettoError
+from ..parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
