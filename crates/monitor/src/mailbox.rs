@@ -31,8 +31,8 @@ pub enum Decision {
     Execute,
     /// Carry the call out, here and in every variant.
     ExecuteEach,
-    /// Follower: the leader carries out a call that opens a file; open it meanwhile, if that can't do harm.
-    OpenAlongside,
+    /// Follower: the leader carries the call out; do meanwhile what will have to be done, if that can't do harm.
+    Alongside,
     /// Skip the call, with this error number.
     Refuse(i32),
     /// Skip the call, with result 0.

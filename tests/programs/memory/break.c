@@ -27,6 +27,11 @@ int main(void) {
     struct rlimit limit = {1 << 20, 1 << 20};
     setrlimit(RLIMIT_DATA, &limit);
     check_error((long)sbrk(1 << 24), ENOMEM, "beyond the limit");
+    char *behind = (char *)(((uintptr_t)sbrk(0) + 4095) & ~4095UL);
+    int pipes[2];
+    must(pipe(pipes), "pipe");
+    check_error(write(pipes[1], behind, 1), EFAULT, "what was refused is not there");
+    check(syscall(SYS_brk, start - 4096) == (long)sbrk(0), "an end before the beginning");
     check(brk(start) == 0, "back to the start");
     return 0;
 }

@@ -14,7 +14,8 @@ pub struct Mm {
     arena: u64,
     /// How far below the leader's this variant's code lies.
     shift: u64,
-    /// Where the leader's heap ends (only followers emulate the heap).
+    /// Where the leader's heap begins, and ends (only followers emulate the heap).
+    pub heap: u64,
     pub brk: u64,
     /// What the program believes it has made of itself with PR_SET_DUMPABLE.
     pub undumpable: bool,
@@ -128,7 +129,7 @@ impl Mm {
 
     /// Starts a heap at the leader's place, or apart from it.
     pub fn start_heap(&mut self, leader: u64, apart: bool) {
-        self.brk = leader;
+        (self.heap, self.brk) = (leader, leader);
         if apart {
             let own = self.reserve(HEAP);
             self.heap_shift = own.wrapping_sub(leader);

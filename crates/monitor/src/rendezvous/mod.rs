@@ -260,15 +260,12 @@ fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: 
         (_, Mechanism::Swallow | Mechanism::SetDumpable | Mechanism::GetDumpable) => {
             session.post_all(set, &Decision::Swallow)
         }
-        (Who::Leader, Mechanism::Open) => {
-            session.post_followers(set, &Decision::OpenAlongside);
+        (Who::Leader, Mechanism::Open) | (_, Mechanism::Brk) => {
+            session.post_followers(set, &Decision::Alongside);
             session.post(0, set, Decision::Execute);
         }
         // The leader's address decides where followers map; its signal decides when they wake.
-        (
-            _,
-            Mechanism::Mmap | Mechanism::Mremap | Mechanism::Brk | Mechanism::SigSuspend | Mechanism::Restart,
-        )
+        (_, Mechanism::Mmap | Mechanism::Mremap | Mechanism::SigSuspend | Mechanism::Restart)
         | (Who::Leader, _) => session.post(0, set, Decision::Execute),
         (Who::Each | Who::Local, _) => {
             meeting.each = Some(*row);

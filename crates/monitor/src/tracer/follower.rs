@@ -82,8 +82,8 @@ impl Tracer<'_> {
         }
     }
 
-    /// Makes remote calls from the stop that the task is parked at: the entry of a call, or its exit when it has opened
-    /// what the leader is opening.
+    /// Makes remote calls from the stop that the task is parked at: the entry of a call, or its exit when it has done
+    /// something while the leader carries it out.
     pub(super) fn with_calls<T>(
         &mut self,
         tid: i32,
@@ -96,7 +96,7 @@ impl Tracer<'_> {
             return Err(Error::Unexpected("the thread is in no call"));
         };
         let registers = &call.registers;
-        let mut calls = match task.opened {
+        let mut calls = match task.alongside {
             None => RemoteCalls::at_entry(stopped, registers),
             Some(_) => RemoteCalls::with_instruction(stopped, registers, registers.rip),
         };

@@ -4,6 +4,7 @@
 //! that is a rendezvous parks the thread; whoever comes last decides and posts to all (`crate::rendezvous`).
 
 mod agent;
+mod alongside;
 mod anywhere;
 mod approval;
 mod birth;
@@ -321,7 +322,7 @@ impl<'s> Tracer<'s> {
         match decision {
             Decision::Execute => self.execute(tid),
             Decision::ExecuteEach => self.execute_each(tid),
-            Decision::OpenAlongside => self.open_alongside(tid),
+            Decision::Alongside => self.go_alongside(tid),
             Decision::Refuse(errno) => self.skip(tid, -i64::from(errno)),
             Decision::Swallow => self.swallow(tid),
             Decision::Result(result, signal) => self.take_over(tid, &result, signal.map(|info| *info)),

@@ -14,6 +14,7 @@ use stretto_semantics::Part;
 use stretto_tracee::{Error, RemoteCalls};
 
 use super::Tracer;
+use super::alongside::Alongside;
 use crate::result::LeaderResult;
 use crate::taskset::CallArrival;
 
@@ -81,7 +82,7 @@ impl Tracer<'_> {
         let opening = ReadingOpen::of(call).filter(|opening| opening.seems_harmless(tid, call));
         let Some(opening) = opening else { return Ok(()) };
         let fd = self.with_calls(tid, |_, calls, _| calls.call(opening.nr, opening.args))?;
-        self.task(tid)?.opened = Some(fd);
+        self.task(tid)?.alongside = Some(Alongside::Opened(fd));
         Ok(())
     }
 
@@ -93,7 +94,7 @@ impl Tracer<'_> {
         result: &LeaderResult,
     ) -> Result<(), Error> {
         let tid = calls.tid();
-        let opened = self.task(tid)?.opened.take().filter(|fd| *fd >= 0);
+        let opened = self.task(tid)?.alongside.take().and_then(Alongside::descriptor);
         let fd = match (opened, ReadingOpen::of(call).filter(|_| result.readable.is_some())) {
             (Some(fd), _) => fd,
             (None, Some(opening)) => calls.call(opening.nr, opening.args)?,
@@ -111,11 +112,10 @@ impl Tracer<'_> {
 
     /// Follower: the leader's call has failed.
     pub(super) fn close_opened(&mut self, tid: i32) -> Result<(), Error> {
-        match self.task(tid)?.opened {
-            Some(fd) if fd >= 0 => self.with_calls(tid, |_, calls, _| close(calls, fd))?,
-            _ => {}
+        if let Some(fd) = self.task(tid)?.alongside.and_then(Alongside::descriptor) {
+            self.with_calls(tid, |_, calls, _| close(calls, fd))?;
         }
-        self.task(tid)?.opened = None;
+        self.task(tid)?.alongside = None;
         Ok(())
     }
 }

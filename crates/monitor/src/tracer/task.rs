@@ -103,8 +103,8 @@ pub struct Task {
     /// Leader: the last result that it handed out. Kept until the next, so that the thread that allocated it frees
     /// it: otherwise both tracers fight for the allocator's lock with every call.
     pub given: Option<Arc<LeaderResult>>,
-    /// Follower: what opening the leader's file has given, while the leader is still at it. It stands behind its call.
-    pub opened: Option<i64>,
+    /// Follower: what it has done while the leader carries the call out. It stands behind its call.
+    pub alongside: Option<super::alongside::Alongside>,
     /// Follower: what the leader's call has given, whose descriptors are still to be made.
     pub due: Option<Arc<LeaderResult>>,
     /// Follower: how long the leader's signal has waited for it.
@@ -154,7 +154,7 @@ impl Task {
             owed: Vec::new(),
             behind: None,
             given: None,
-            opened: None,
+            alongside: None,
             due: None,
             delay: None,
             birth: Birth::default(),
