@@ -20,7 +20,7 @@ use crate::mailbox::Decision;
 use crate::notify_unsafe::Notifications;
 use crate::placement::Placement;
 use crate::program;
-use crate::schedule_unsafe::{ShortSlices, pin_thread};
+use crate::schedule_unsafe::{ShortSlices, come_first, pin_thread};
 use crate::session::{Ending, Session};
 use crate::signals_unsafe::{self, Forwarder, News};
 use crate::spawn_unsafe::Launch;
@@ -202,6 +202,7 @@ fn trace(
     }
     session.phase("spawn");
     clock_unsafe::give_up_time_stamps();
+    come_first();
     tracer.run();
 }
 
@@ -212,6 +213,7 @@ fn answer(session: &Session, placement: &Placement, questions: &mpsc::Receiver<Q
         pin_thread(cpu);
     }
     clock_unsafe::give_up_time_stamps();
+    come_first();
     if let Ok(questions) = questions.recv() {
         approval::answer(session, &questions);
     }

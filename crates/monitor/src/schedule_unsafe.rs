@@ -2,9 +2,11 @@
 
 use std::io;
 
-/// How long a thread runs before the kernel looks whether it is another's turn; the shortest that can be asked for
-/// (`kernel/sched/syscalls.c`, `__setparam_fair`).
-const SLICE_NS: u64 = 100_000;
+/// How long a thread of a variant runs before the kernel looks whether it is another's turn.
+const SLICE_NS: u64 = 120_000;
+/// The shortest that can be asked for (`kernel/sched/syscalls.c`, `__setparam_fair`). Who is woken with a shorter slice
+/// than that of whoever runs comes first (`kernel/sched/fair.c`, `PREEMPT_SHORT`): the monitor's threads.
+const SHORTEST_NS: u64 = 100_000;
 
 /// Short slices for the calling thread, and for whom it starts meanwhile, until this is dropped.
 ///
@@ -20,13 +22,20 @@ impl ShortSlices {
     /// Asks for them.
     #[must_use]
     pub fn begin() -> Self {
-        Self { before: attributes().ok().filter(|before| shorten(*before)) }
+        Self { before: attributes().ok().filter(|before| shorten(*before, SLICE_NS)) }
     }
 
     /// Whether there are any: Linux before 6.12 does not have them, nor has a thread of another policy (sched(7)).
     #[must_use]
     pub fn are_there(&self) -> bool {
         self.before.is_some()
+    }
+}
+
+/// Lets the calling thread come before variants when it is woken, if there are short slices.
+pub fn come_first() {
+    if let Some(before) = attributes().ok().filter(|before| before.sched_runtime == SLICE_NS) {
+        shorten(before, SHORTEST_NS);
     }
 }
 
@@ -45,14 +54,14 @@ impl Drop for ShortSlices {
     }
 }
 
-/// Gives the calling thread, whose attributes these are, short slices.
-fn shorten(before: libc::sched_attr) -> bool {
+/// Gives the calling thread, whose attributes these are, slices of `slice` nanoseconds.
+fn shorten(before: libc::sched_attr, slice: u64) -> bool {
     // Flags: whom the thread starts would not inherit it (SCHED_FLAG_RESET_ON_FORK; the others are of other policies).
     let fair = matches!(before.sched_policy.cast_signed(), libc::SCHED_OTHER | libc::SCHED_BATCH);
-    let wanted = libc::sched_attr { sched_runtime: SLICE_NS, ..before };
+    let wanted = libc::sched_attr { sched_runtime: slice, ..before };
     fair && before.sched_flags == 0
         && set_attributes(&wanted).is_ok()
-        && attributes().is_ok_and(|now| now.sched_runtime == SLICE_NS)
+        && attributes().is_ok_and(|now| now.sched_runtime == slice)
 }
 
 /// How the calling thread is scheduled.
@@ -104,14 +113,15 @@ pub fn cpus() -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{SLICE_NS, ShortSlices, attributes};
+    use super::{SHORTEST_NS, SLICE_NS, ShortSlices, attributes, come_first};
 
     #[test]
     fn slices_are_short_for_a_while_and_for_whom_it_starts() {
         let before = attributes().unwrap().sched_runtime;
         let slices = ShortSlices::begin();
-        let inherited = std::thread::spawn(|| attributes().unwrap().sched_runtime).join().unwrap();
-        assert_eq!(inherited == SLICE_NS, slices.are_there());
+        let slice = || attributes().unwrap().sched_runtime;
+        let inherited = std::thread::spawn(move || (slice(), come_first(), slice())).join().unwrap();
+        assert_eq!(inherited == (SLICE_NS, (), SHORTEST_NS), slices.are_there());
         drop(slices);
         assert_eq!(attributes().unwrap().sched_runtime, before);
     }
