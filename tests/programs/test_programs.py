@@ -19,6 +19,10 @@ MEANT = ("-Wno-unused-result", "-Wno-infinite-recursion")
 GUESTS = load()
 #: What only this preset has in the process changes files and sockets.
 FAST = {"fast": ("--policy", "fast", "--patch-after", "1")}
+#: Where heaps lie apart, too.
+DISJOINT = {"disjoint": ("--layout", "disjoint", "--patch-after", "1")}
+#: What more guests are run with whose names begin so.
+MORE: dict[str, dict[str, tuple[str, ...]]] = {"descriptors/": FAST, "memory/break": DISJOINT}
 Run = Callable[[Guest, int, tuple[str, ...]], Outcome]
 
 
@@ -53,6 +57,10 @@ def run_guest(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run_it
 
 
+def more(guest: Guest) -> dict[str, tuple[str, ...]]:
+    return next((options for name, options in MORE.items() if guest.source.startswith(name)), {})
+
+
 @pytest.mark.parametrize("guest", GUESTS, ids=lambda guest: guest.label)
 def test_natively(guest: Guest, run_guest: Run) -> None:
     """What a guest checks holds on this kernel: else the comparison would prove nothing."""
@@ -67,7 +75,7 @@ def test_natively(guest: Guest, run_guest: Run) -> None:
         pytest.param(guest, variants, options, id=f"{guest.label}-n{variants}-{tier}")
         for guest in GUESTS
         for variants in ((2, 4) if guest.source.startswith(("signals/", "processes/", "threads/")) else (2,))
-        for tier, options in (TIERS | FAST if guest.source.startswith("descriptors/") else TIERS).items()
+        for tier, options in (TIERS | more(guest)).items()
     ],
 )
 def test_equal_to_native(guest: Guest, variants: int, options: tuple[str, ...], run_guest: Run) -> None:

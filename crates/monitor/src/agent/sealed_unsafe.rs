@@ -27,7 +27,7 @@ pub fn anonymous(name: &CStr) -> io::Result<File> {
 pub fn sealed(name: &CStr, bytes: &[u8]) -> io::Result<File> {
     let mut file = anonymous(name)?;
     file.write_all(bytes)?;
-    // Nobody has mapped the file yet, so that to forbid what comes is to forbid all. `F_SEAL_WRITE` would look for other
+    // No variant has begun, and nobody else has mapped the file: to forbid what comes is to forbid all. `F_SEAL_WRITE` would look for other
     // users of its pages: the kernel drains the lists of every CPU and waits up to 15 ms (measured), and gives up
     // with `EBUSY` where it holds a page itself for longer (mm/memfd.c, `memfd_wait_for_pins`; met once in 2,171 tests).
     let seals = libc::F_SEAL_FUTURE_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;

@@ -7,14 +7,15 @@ use stretto_abi::table::Mechanism;
 use stretto_tracee::Error;
 
 use super::Tracer;
+use super::open::close;
 
 /// What a follower has done.
 #[derive(Clone, Copy, Debug)]
 pub enum Alongside {
     /// Opened what the leader is opening: a descriptor, or an error.
     Opened(i64),
-    /// Moved the end of its heap.
-    Heap,
+    /// Moved the end of its heap, which was there, in the leader's terms, before.
+    Heap { before: u64 },
 }
 
 impl Alongside {
@@ -22,7 +23,7 @@ impl Alongside {
     pub fn descriptor(self) -> Option<i64> {
         match self {
             Self::Opened(fd) if fd >= 0 => Some(fd),
-            Self::Opened(_) | Self::Heap => None,
+            Self::Opened(_) | Self::Heap { .. } => None,
         }
     }
 }
@@ -35,5 +36,18 @@ impl Tracer<'_> {
             Some(Mechanism::Brk) => self.move_heap_alongside(tid),
             _ => Ok(()),
         }
+    }
+
+    /// Follower: the leader's call has failed.
+    pub(super) fn take_back(&mut self, tid: i32) -> Result<(), Error> {
+        match self.task(tid)?.alongside {
+            Some(Alongside::Opened(fd)) if fd >= 0 => self.with_calls(tid, |_, calls, _| close(calls, fd))?,
+            Some(Alongside::Heap { before }) => {
+                self.with_calls(tid, |tracer, calls, _| tracer.take_heap_back(calls, before))?;
+            }
+            Some(Alongside::Opened(_)) | None => {}
+        }
+        self.task(tid)?.alongside = None;
+        Ok(())
     }
 }

@@ -28,7 +28,7 @@ impl Tracer<'_> {
         self.apply(tid, result)?;
         let failed = failed(result.ret);
         if failed {
-            self.close_opened(tid)?;
+            self.take_back(tid)?;
         }
         if let (Some(info), true) = (signal, result.ret == -i64::from(libc::EINTR)) {
             return self.interrupt(tid, result.ret, &info);

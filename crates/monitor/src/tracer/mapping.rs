@@ -1,11 +1,10 @@
 //! Followers map where the leader mapped: data at the leader's address, code in their own arena.
 
 use stretto_abi::table::Mechanism;
-use stretto_semantics::{Canon, failed};
+use stretto_semantics::Canon;
 use stretto_tracee::{Error, RemoteCalls};
 
 use super::Tracer;
-use super::alongside::Alongside;
 use super::open::file_identity;
 use super::placeholders::held_by_leader;
 use crate::config::Layout;
@@ -113,53 +112,6 @@ impl Tracer<'_> {
         let opened = self.reopen(calls, call, (leader_tid, fd), &[libc::O_RDWR, libc::O_RDONLY])?;
         args[4] = opened;
         Ok(Some(opened))
-    }
-
-    fn follow_brk(&mut self, calls: &mut RemoteCalls, leader: u64) -> Result<i64, Error> {
-        self.task(calls.tid())?.alongside = None;
-        // Nothing, if the leader has got what the program wants.
-        expect("moving the end of the heap", self.move_end_of_heap(calls, leader)?)?;
-        let shift = self.task(calls.tid())?.mm.borrow().heap_shift;
-        Ok(leader.wrapping_add(shift).cast_signed())
-    }
-
-    /// Follower: makes its heap end where the leader's call will probably make the leader's end.
-    pub(super) fn move_heap_alongside(&mut self, tid: i32) -> Result<(), Error> {
-        let task = self.task(tid)?;
-        let Some(call) = task.call() else { return Ok(()) };
-        let mm = task.mm.borrow();
-        let wanted = call.args()[0].wrapping_sub(mm.heap_shift);
-        // The kernel refuses an end before the beginning: that is how programs ask where it is.
-        let moves = wanted >= mm.heap && page_up(wanted) != page_up(mm.brk);
-        drop(mm);
-        if moves {
-            self.with_calls(tid, |tracer, calls, _| tracer.move_end_of_heap(calls, wanted))?;
-            self.task(tid)?.alongside = Some(Alongside::Heap);
-        }
-        Ok(())
-    }
-
-    /// Makes this variant's heap end where the leader's does at `leader`; what the kernel says if it does not.
-    fn move_end_of_heap(&mut self, calls: &mut RemoteCalls, leader: u64) -> Result<i64, Error> {
-        let (old, shift) = {
-            let task = self.task(calls.tid())?;
-            let mm = task.mm.borrow();
-            (mm.brk, mm.heap_shift)
-        };
-        let (from, to) = (page_up(old).wrapping_add(shift), page_up(leader).wrapping_add(shift));
-        let answer = if to > from {
-            let protection = (libc::PROT_READ | libc::PROT_WRITE) as u64;
-            let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS) as u64 | FIXED_NOREPLACE;
-            calls.call(libc::SYS_mmap, [from, to - from, protection, flags, u64::MAX, 0])?
-        } else if to < from {
-            calls.call(libc::SYS_munmap, [to, from - to, 0, 0, 0, 0])?
-        } else {
-            0
-        };
-        if !failed(answer) {
-            self.task(calls.tid())?.mm.borrow_mut().brk = leader;
-        }
-        Ok(answer)
     }
 
     fn follow_mremap(

@@ -16,6 +16,7 @@ mod dump;
 mod exec;
 mod fault;
 mod follower;
+mod heap;
 mod injection;
 mod known;
 mod leader;
@@ -328,7 +329,7 @@ impl<'s> Tracer<'s> {
             Decision::Result(result, signal) => self.take_over(tid, &result, signal.map(|info| *info)),
             Decision::Interrupted(ret, info, result) => {
                 self.apply(tid, &result)?;
-                self.close_opened(tid)?;
+                self.take_back(tid)?;
                 self.interrupt(tid, ret, &info)
             }
             Decision::SignalAtEntry(info) => self.signal_at_entry(tid, &info),

@@ -109,18 +109,9 @@ impl Tracer<'_> {
         }
         self.renumber(calls, fd, result.ret, result.cloexec)
     }
-
-    /// Follower: the leader's call has failed.
-    pub(super) fn close_opened(&mut self, tid: i32) -> Result<(), Error> {
-        if let Some(fd) = self.task(tid)?.alongside.and_then(Alongside::descriptor) {
-            self.with_calls(tid, |_, calls, _| close(calls, fd))?;
-        }
-        self.task(tid)?.alongside = None;
-        Ok(())
-    }
 }
 
-fn close(calls: &mut RemoteCalls, fd: i64) -> Result<(), Error> {
+pub(super) fn close(calls: &mut RemoteCalls, fd: i64) -> Result<(), Error> {
     calls.call(libc::SYS_close, [fd.cast_unsigned(), 0, 0, 0, 0, 0]).map(|_| ())
 }
 
