@@ -17,13 +17,13 @@ from tests.support.runner import NATIVE, TIERS, Outcome, decoded, fresh, run
 #: What guests do on purpose.
 MEANT = ("-Wno-unused-result", "-Wno-infinite-recursion")
 GUESTS = load()
-#: What only this preset has in the process changes files and sockets.
-FAST = {"fast": ("--policy", "fast", "--patch-after", "1")}
-#: Where heaps lie apart, too.
-DISJOINT = {"disjoint": ("--layout", "disjoint", "--patch-after", "1")}
-#: What more guests are run with whose names begin so.
-MORE: dict[str, dict[str, tuple[str, ...]]] = {"descriptors/": FAST, "memory/break": DISJOINT}
 Run = Callable[[Guest, int, tuple[str, ...]], Outcome]
+#: With which options more guests are run whose names begin so: what only the preset `fast` has in the
+#: process changes files and sockets; with the layout `disjoint` heaps lie apart.
+MORE: dict[str, dict[str, tuple[str, ...]]] = {
+    "descriptors/": {"fast": ("--policy", "fast", "--patch-after", "1")},
+    "memory/break": {"disjoint": ("--layout", "disjoint", "--patch-after", "1")},
+}
 
 
 @pytest.fixture(scope="session")
