@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         return code
     except StrettoError as error:
         sys.stderr.write(f"stretto: {printable(str(error))}\n")
-        return int(error.code)
+        return error.code
     except KeyboardInterrupt:
         return ExitCode.SIGNAL + 2
     except BrokenPipeError:

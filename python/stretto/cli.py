@@ -4,7 +4,7 @@ import os
 import sys
 
 from .errors import printable
-from .options import BY_FLAG, OPTIONS
+from .options import BY_FLAG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ def split(argv: list[str]) -> tuple[list[str], list[str]]:
     """Stretto's options and the program's command line: the latter begins after `--`, or at the first word
     that is neither an option nor an option's value.
     """
-    with_value = {flag for option in OPTIONS if option.kind != "switch" for flag in option.flags} | {CONFIG}
     index = 0
     while index < len(argv):
         word = argv[index]
@@ -26,7 +25,7 @@ def split(argv: list[str]) -> tuple[list[str], list[str]]:
             return argv[:index], argv[index + 1 :]
         if not word.startswith("-") or word == "-":
             break
-        index += 2 if word in with_value else 1
+        index += 2 if _takes_value(word) else 1
     return argv[:index], argv[index:]
 
 
@@ -38,13 +37,15 @@ def plainly(words: list[str]) -> "tuple[dict[str, Value], str | None] | None":
     something else, which is for `parser.Parser`: other spellings, `--help`, and what is wrong.
     """
     values: dict[str, Value] = {}
+    lists: dict[str, list[str]] = {}
     config = None
     rest = iter(words)
     for word in rest:
         flag, assigned, value = word.partition("=") if word.startswith("--") else (word, "", "")
-        option = BY_FLAG.get(flag)
-        if option and option.kind == "switch" and not assigned:
-            values[option.name] = not flag.startswith("--no-")
+        if not _takes_value(flag):
+            if flag not in BY_FLAG or assigned:
+                return None
+            values[BY_FLAG[flag].name] = not flag.startswith("--no-")
             continue
         if not assigned:
             value = next(rest, "-")
@@ -52,13 +53,16 @@ def plainly(words: list[str]) -> "tuple[dict[str, Value], str | None] | None":
                 return None
         if flag == CONFIG:
             config = value
-        elif not option or option.kind == "switch":
-            return None
-        elif option.kind == "list":
-            values[option.name] = [*values.get(option.name, []), value]  # type: ignore[misc]
+        elif BY_FLAG[flag].kind == "list":
+            lists.setdefault(BY_FLAG[flag].name, []).append(value)
         else:
-            values[option.name] = value
-    return values, config
+            values[BY_FLAG[flag].name] = value
+    return {**values, **lists}, config
+
+
+def _takes_value(flag: str) -> bool:
+    option = BY_FLAG.get(flag)
+    return flag == CONFIG or (option is not None and option.kind != "switch")
 
 
 def say(message: str) -> None:

@@ -7,6 +7,7 @@ What a run is told in plain words is read without them (`cli.plainly`): `argpars
 import argparse
 import os
 
+from .cli import CONFIG
 from .errors import StrettoError
 from .options import OPTIONS
 
@@ -48,7 +49,7 @@ def add_run_options(parser: argparse.ArgumentParser, names: tuple[str, ...] = ()
         if not names or option.name in names:
             _add(parser, option)
     parser.add_argument(
-        "--config", metavar="FILE", help="read settings from FILE, not from the nearest stretto.toml"
+        CONFIG, metavar="FILE", help="read settings from FILE, not from the nearest stretto.toml"
     )
 
 

@@ -1,7 +1,7 @@
-//! Calls made in a variant that must give what the leader's gave.
+//! Calls made in a variant on the monitor's behalf.
 
 use stretto_semantics::failed;
-use stretto_tracee::Error;
+use stretto_tracee::{Error, RemoteCalls};
 
 /// The result of a call that may not fail: a follower must be able to do what the leader could.
 ///
@@ -12,4 +12,12 @@ pub fn expect(call: &'static str, answer: i64) -> Result<u64, Error> {
         return Err(Error::Os { call, errno: i32::try_from(-answer).unwrap_or(0) });
     }
     Ok(answer.cast_unsigned())
+}
+
+/// Closes a descriptor of the variant's. One that is not there is closed already.
+///
+/// # Errors
+/// [`Error::Gone`] if the variant died.
+pub fn close(calls: &mut RemoteCalls, fd: u64) -> Result<(), Error> {
+    calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0]).map(|_| ())
 }

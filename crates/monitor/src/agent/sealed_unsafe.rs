@@ -27,9 +27,10 @@ pub fn anonymous(name: &CStr) -> io::Result<File> {
 pub fn sealed(name: &CStr, bytes: &[u8]) -> io::Result<File> {
     let mut file = anonymous(name)?;
     file.write_all(bytes)?;
-    // No variant has begun, and nobody else has mapped the file: to forbid what comes is to forbid all. `F_SEAL_WRITE` would look for other
-    // users of its pages: the kernel drains the lists of every CPU and waits up to 15 ms (measured), and gives up
-    // with `EBUSY` where it holds a page itself for longer (mm/memfd.c, `memfd_wait_for_pins`; met once in 2,171 tests).
+    // No variant has begun, and nobody else has mapped the file: to forbid what comes is to forbid all. `F_SEAL_WRITE`
+    // would look for other users of its pages: the kernel drains the lists of every CPU, waits up to 15 ms (measured)
+    // and gives up with `EBUSY` where it holds a page itself for longer (mm/memfd.c, `memfd_wait_for_pins`; met once
+    // in 2,171 tests).
     let seals = libc::F_SEAL_FUTURE_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
     // SAFETY: no pointers.
     if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) } < 0 {

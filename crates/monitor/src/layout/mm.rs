@@ -137,6 +137,12 @@ impl Mm {
         }
     }
 
+    /// Where this variant's counterpart of the leader's heap at `leader` lies.
+    #[must_use]
+    pub fn own_heap(&self, leader: u64) -> u64 {
+        leader.wrapping_add(self.heap_shift)
+    }
+
     /// Notes that a range lies elsewhere here than in the leader.
     pub fn add(&mut self, leader: u64, own: u64, length: u64) {
         if leader != own {

@@ -7,7 +7,7 @@ use stretto_abi::table::Mechanism;
 use stretto_tracee::Error;
 
 use super::Tracer;
-use super::open::close;
+use crate::remote::close;
 
 /// What a follower has done.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,9 @@ impl Tracer<'_> {
     /// Follower: the leader's call has failed.
     pub(super) fn take_back(&mut self, tid: i32) -> Result<(), Error> {
         match self.task(tid)?.alongside {
-            Some(Alongside::Opened(fd)) if fd >= 0 => self.with_calls(tid, |_, calls, _| close(calls, fd))?,
+            Some(Alongside::Opened(fd)) if fd >= 0 => {
+                self.with_calls(tid, |_, calls, _| close(calls, fd.cast_unsigned()))?;
+            }
             Some(Alongside::Heap { before }) => {
                 self.with_calls(tid, |tracer, calls, _| tracer.take_heap_back(calls, before))?;
             }

@@ -13,7 +13,7 @@ impl Tracer<'_> {
     pub(super) fn follow_brk(&mut self, calls: &mut RemoteCalls, leader: u64) -> Result<i64, Error> {
         let task = self.task(calls.tid())?;
         let (begun, mm) = (task.alongside.take(), task.mm.borrow());
-        let (heap, brk, shift) = (mm.heap, mm.brk, mm.heap_shift);
+        let (heap, brk, own) = (mm.heap, mm.brk, mm.own_heap(leader));
         drop(mm);
         if let Some(Alongside::Heap { before }) = begun.filter(|_| leader != brk) {
             self.take_heap_back(calls, before)?;
@@ -23,7 +23,7 @@ impl Tracer<'_> {
             return Ok(leader.cast_signed());
         }
         expect("moving the end of the heap", self.move_end_of_heap(calls, leader)?)?;
-        Ok(leader.wrapping_add(shift).cast_signed())
+        Ok(own.cast_signed())
     }
 
     /// Follower: makes its heap end where the leader's call will probably make the leader's end.
@@ -33,7 +33,7 @@ impl Tracer<'_> {
         let Some(call) = task.call().filter(|_| !task.filtered) else { return Ok(()) };
         let mm = task.mm.borrow();
         // The kernel refuses an end before the beginning: that is how programs ask where it is.
-        let length = call.args()[0].checked_sub(mm.heap.wrapping_add(mm.heap_shift));
+        let length = call.args()[0].checked_sub(mm.own_heap(mm.heap));
         let wanted = length.filter(|length| *length < HEAP).map(|length| mm.heap + length);
         let before = mm.brk;
         drop(mm);
@@ -56,12 +56,11 @@ impl Tracer<'_> {
 
     /// Makes this variant's heap end where the leader's does at `leader`; what the kernel says to it.
     fn move_end_of_heap(&mut self, calls: &mut RemoteCalls, leader: u64) -> Result<i64, Error> {
-        let (old, shift) = {
-            let task = self.task(calls.tid())?;
+        let task = self.task(calls.tid())?;
+        let (from, to) = {
             let mm = task.mm.borrow();
-            (mm.brk, mm.heap_shift)
+            (mm.own_heap(page_up(mm.brk)), mm.own_heap(page_up(leader)))
         };
-        let (from, to) = (page_up(old).wrapping_add(shift), page_up(leader).wrapping_add(shift));
         let answer = if to > from {
             let protection = (libc::PROT_READ | libc::PROT_WRITE) as u64;
             let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE) as u64;

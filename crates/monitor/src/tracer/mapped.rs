@@ -13,6 +13,7 @@ use crate::agent::ring_memory::{RingMemory, SIZE, writable};
 use crate::agent::shared_unsafe::Shared;
 use crate::layout::maps;
 use crate::layout::mm::Contexts;
+use crate::remote::close;
 use crate::signals_unsafe::random;
 
 const READ: u64 = libc::PROT_READ as u64;
@@ -32,7 +33,7 @@ fn open_ours(calls: &mut RemoteCalls, fd: i32, mode: i32, place: u64) -> Result<
     let Ok(opened) = u64::try_from(answer) else { return Ok(None) };
     let ours = file_identity(std::process::id().cast_signed(), fd.into());
     if ours.is_none() || file_identity(calls.tid(), answer) != ours {
-        calls.call(libc::SYS_close, [opened, 0, 0, 0, 0, 0])?;
+        close(calls, opened)?;
         return Ok(None);
     }
     Ok(Some(opened))
@@ -57,7 +58,7 @@ fn while_open(
     let Some(path) = image.path(ours) else { return Ok(None) };
     let Some(fd) = open_ours(calls, ours, libc::O_RDWR, path)? else { return Ok(None) };
     let start = map(calls, fd)?;
-    calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
+    close(calls, fd)?;
     Ok(start)
 }
 
@@ -80,7 +81,7 @@ pub(super) fn map_agent(
     let text = calls.call(libc::SYS_mmap, [image.base, image.text, READ | EXECUTE, flags, fd, 0])?;
     let rest = image.length - image.text;
     let rest = calls.call(libc::SYS_mmap, [image.base + image.text, rest, READ, flags, fd, image.text])?;
-    calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
+    close(calls, fd)?;
     if failed(text) || failed(rest) || !map_doorbells(calls, image, doorbells)? {
         return Ok(None);
     }

@@ -9,7 +9,7 @@ use super::open::file_identity;
 use super::placeholders::held_by_leader;
 use crate::config::Layout;
 use crate::layout::mm::page_up;
-use crate::remote::expect;
+use crate::remote::{close, expect};
 use crate::result::LeaderResult;
 use crate::taskset::CallArrival;
 
@@ -61,7 +61,7 @@ impl Tracer<'_> {
         }
         self.patch_followed_mapping(calls, &args, own.cast_unsigned())?;
         if let Some(fd) = opened {
-            calls.call(libc::SYS_close, [fd, 0, 0, 0, 0, 0])?;
+            close(calls, fd)?;
         }
         let own_address = expect("mmap", own)?;
         if flags & FIXED == 0 {

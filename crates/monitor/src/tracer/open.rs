@@ -1,8 +1,8 @@
 //! Followers open the regular files and directories that the leader opens for reading, and hold placeholders for the rest.
 //!
-//! A follower that waits for the leader's outcome first makes such a call twice as long. So where the path seems to lead
-//! to a file or directory, it opens it while the leader does: that can't wait and has no effect. Opening a FIFO or device
-//! can, so it looks first. What the path leads to may change in between; then it closes what it has opened.
+//! Where the path seems to lead to a file or directory, a follower opens it while the leader does
+//! ([`super::alongside`]): that can't wait and has no effect. Opening a FIFO or device can, so it looks first. What the
+//! path leads to may change in between; then it closes what it has opened.
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
@@ -15,6 +15,7 @@ use stretto_tracee::{Error, RemoteCalls};
 
 use super::Tracer;
 use super::alongside::Alongside;
+use crate::remote::close;
 use crate::result::LeaderResult;
 use crate::taskset::CallArrival;
 
@@ -104,15 +105,11 @@ impl Tracer<'_> {
             return self.placeholder(calls, result.ret, result.cloexec);
         }
         if file_identity(tid, fd) != result.readable {
-            close(calls, fd)?;
+            close(calls, fd.cast_unsigned())?;
             return self.placeholder(calls, result.ret, result.cloexec);
         }
         self.renumber(calls, fd, result.ret, result.cloexec)
     }
-}
-
-pub(super) fn close(calls: &mut RemoteCalls, fd: i64) -> Result<(), Error> {
-    calls.call(libc::SYS_close, [fd.cast_unsigned(), 0, 0, 0, 0, 0]).map(|_| ())
 }
 
 fn may_be_opened_twice(facts: &Metadata) -> bool {

@@ -6,7 +6,7 @@ use stretto_tracee::{Error, Remote, RemoteCalls};
 use super::Tracer;
 use super::open::{file_identity, identity};
 use crate::procfs::is_ending;
-use crate::remote::expect;
+use crate::remote::{close, expect};
 use crate::taskset::CallArrival;
 
 impl Tracer<'_> {
@@ -52,8 +52,7 @@ impl Tracer<'_> {
         }
         let flags = if cloexec { libc::O_CLOEXEC as u64 } else { 0 };
         calls.call(libc::SYS_dup3, [fd as u64, wanted as u64, flags, 0, 0, 0])?;
-        calls.call(libc::SYS_close, [fd as u64, 0, 0, 0, 0, 0])?;
-        Ok(())
+        close(calls, fd as u64)
     }
 
     /// Makes what the first argument stands for this variant's own, before the call that needs it, where only the leader
@@ -102,7 +101,7 @@ impl Tracer<'_> {
         mode: i32,
     ) -> Result<(), Error> {
         let cloexec = closed_on_exec(calls.tid(), fd);
-        calls.call(libc::SYS_close, [fd.cast_unsigned(), 0, 0, 0, 0, 0])?;
+        close(calls, fd.cast_unsigned())?;
         let opened = match self.reopen(calls, call, held, &[mode]) {
             Err(error @ Error::Os { .. }) => {
                 self.placeholder(calls, fd, cloexec)?;
@@ -154,7 +153,7 @@ impl Tracer<'_> {
         // Another thread may have changed the path before the kernel read it.
         let wanted = file_identity(holder, fd);
         if wanted.is_none() || file_identity(calls.tid(), answer) != wanted {
-            calls.call(libc::SYS_close, [opened, 0, 0, 0, 0, 0])?;
+            close(calls, opened)?;
             let error = Error::Os { call: "opening the leader's file", errno: libc::ENOENT };
             return Err(if is_ending(holder) { Error::Gone } else { error });
         }

@@ -10,6 +10,7 @@ use stretto_abi::table::{CallRow, Mechanism};
 use stretto_patcher::Patch;
 use stretto_tracee::{Registers, SignalInfo, Stopped};
 
+use super::alongside::Alongside;
 use crate::agent::ring_memory::RingMemory;
 use crate::lag::Lag;
 use crate::layout::mm::Mm;
@@ -104,7 +105,7 @@ pub struct Task {
     /// it: otherwise both tracers fight for the allocator's lock with every call.
     pub given: Option<Arc<LeaderResult>>,
     /// Follower: what it has done while the leader carries the call out. It stands behind its call.
-    pub alongside: Option<super::alongside::Alongside>,
+    pub alongside: Option<Alongside>,
     /// Follower: what the leader's call has given, whose descriptors are still to be made.
     pub due: Option<Arc<LeaderResult>>,
     /// Follower: how long the leader's signal has waited for it.
