@@ -69,12 +69,19 @@ def test_natively(guest: Guest, run_guest: Run) -> None:
     assert not outcome.leftovers
 
 
+def counts(guest: Guest) -> tuple[int, ...]:
+    """How many variants run it: where threads take turns, also as many that the leader alone has a CPU."""
+    if guest.source.startswith("threads/"):
+        return (2, 3, 4)
+    return (2, 4) if guest.source.startswith(("signals/", "processes/")) else (2,)
+
+
 @pytest.mark.parametrize(
     ("guest", "variants", "options"),
     [
         pytest.param(guest, variants, options, id=f"{guest.label}-n{variants}-{tier}")
         for guest in GUESTS
-        for variants in ((2, 4) if guest.source.startswith(("signals/", "processes/", "threads/")) else (2,))
+        for variants in counts(guest)
         for tier, options in (TIERS | more(guest)).items()
     ],
 )

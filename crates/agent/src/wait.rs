@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use stretto_abi::context::Plan;
 use stretto_abi::doorbell::Doorbells;
-use stretto_abi::ring::{self, ASLEEP, AWAY, CALLS, MAX_VARIANTS, Ring, RingWithBulk, WAITS};
+use stretto_abi::ring::{self, ASLEEP, AWAY, CALLS, MAX_VARIANTS, Ring, RingWithBulk, WAITS, variants};
 use stretto_abi::turn::Turns;
 
 use crate::machine_unsafe::gate;
@@ -23,6 +23,11 @@ const FEWEST: u32 = 8;
 const APART: u32 = 32;
 /// How much shorter a thread looks that is not the likeliest to be next.
 const UNLIKELY: u32 = 2;
+/// How often a variant looks before it lets neighbours run, if none of them is waited for: a change of places takes
+/// 1 to 2 us.
+const BESIDE_NEIGHBOURS: u32 = 40;
+/// The leader among variants, as bits.
+const LEADER: u32 = 1;
 /// A variant that sleeps every time looks for long once in so many times: what it waits for may have become quick.
 const AGAIN: u32 = 8;
 
@@ -170,6 +175,14 @@ impl<'s> Seat<'s> {
     /// neighbours, or other processes of the same variant.
     #[inline(always)]
     fn look<T>(&self, what: Wait, ready: &mut impl FnMut() -> Option<T>) -> Option<T> {
+        if self.waits_beside_neighbours() {
+            for _ in 0..BESIDE_NEIGHBOURS {
+                core::hint::spin_loop();
+                if let Some(result) = ready() {
+                    return Some(result);
+                }
+            }
+        }
         let most = self.plan.looks;
         let patience = Patience::of(self, what, most);
         let mut before_yield = self.before_yield(what);
@@ -207,6 +220,19 @@ impl<'s> Seat<'s> {
         let calm = if self.plan.neighbours == 0 { what.calm() } else { 1 };
         let most = self.plan.before_yield.saturating_mul(calm);
         if self.doorbells.was_served(self.variant(), self.set()) { most } else { (most / UNLIKELY).max(1) }
+    }
+
+    /// Whether another CPU's variant is waited for, though others need this one. Two followers on one CPU then change
+    /// places once for a call and not twice: who agrees last takes the result over, and is the first to agree to the next.
+    fn waits_beside_neighbours(&self) -> bool {
+        let (ring, own, neighbours) = (self.ring(), self.variant(), self.plan.neighbours);
+        if neighbours == 0 || neighbours & LEADER != 0 {
+            return false;
+        }
+        let agreed = |variant: usize| ring.posts[variant].agreed.load(Ordering::Relaxed);
+        let far = if own == 0 { ring.cursor(0).number.wrapping_add(1) } else { agreed(own) };
+        let has_come = |other| agreed(other).wrapping_sub(far).cast_signed() >= 0;
+        variants(neighbours & self.followers()).all(has_come)
     }
 
     /// Wakes `variants` (bits) that sleep on the word at `address`, which has just been written.

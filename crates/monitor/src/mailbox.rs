@@ -10,7 +10,7 @@ use crate::notify_unsafe::Asked;
 use crate::padded::Padded;
 use crate::result::{ImageInfo, LeaderResult};
 use crate::taskset::TaskSet;
-use crate::tracer::Next;
+use crate::tracer::{Next, ToCome};
 
 /// Where the leader's thread stands, as to its turn among the threads of its process, that takes a signal outside any
 /// rendezvous.
@@ -69,7 +69,9 @@ pub enum Decision {
     /// Some variant was dropped: look at every set again.
     Recheck,
     /// Follower: who has got the turn in the leader's process.
-    Turn { process: u32, next: Next },
+    Turn { process: u32, next: Next, counted: Option<ToCome> },
+    /// Leader: a follower has come near that was too many turns behind.
+    Followed { process: u32 },
     /// Leader: a thread asks whether its call may pass.
     Asked(Box<Asked>),
     /// Time has passed.

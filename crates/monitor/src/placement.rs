@@ -24,9 +24,15 @@ impl Placement {
     }
 
     /// The CPU of `variant`; `None`: where the kernel places it.
+    ///
+    /// Variants beyond the CPUs begin with the last: the leader shares its own with as few as possible. Two followers
+    /// on one CPU change places once for each call, a leader and its follower twice.
     #[must_use]
     pub fn cpu(&self, variant: usize) -> Option<usize> {
-        self.pinned.then(|| self.cpus[variant % self.cpus.len()])
+        self.pinned.then(|| {
+            let place = variant % self.cpus.len();
+            self.cpus[if variant < self.cpus.len() { place } else { self.cpus.len() - 1 - place }]
+        })
     }
 
     /// Whether variants outnumber the CPUs.
@@ -53,11 +59,13 @@ mod tests {
     }
 
     #[test]
-    fn variants_beyond_the_cpus_share_them_in_turn() {
+    fn variants_beyond_the_cpus_leave_the_leader_alone_for_as_long_as_they_can() {
         let three = on(&[4, 6], 3, true);
-        assert_eq!([0, 1, 2].map(|variant| three.cpu(variant)), [Some(4), Some(6), Some(4)]);
-        assert_eq!([0, 1, 2].map(|variant| three.neighbours(variant)), [0b100, 0, 0b001]);
+        assert_eq!([0, 1, 2].map(|variant| three.cpu(variant)), [Some(4), Some(6), Some(6)]);
+        assert_eq!([0, 1, 2].map(|variant| three.neighbours(variant)), [0, 0b100, 0b010]);
         assert!(three.crowded() && !on(&[4, 6], 2, true).crowded());
+        let five = on(&[4, 6], 5, true);
+        assert_eq!([0, 1, 2, 3, 4].map(|variant| five.cpu(variant).unwrap()), [4, 6, 6, 4, 6]);
     }
 
     #[test]

@@ -129,13 +129,13 @@ impl Session {
     }
 
     /// The variants that still take part, leader first.
-    pub fn active(&self) -> impl Iterator<Item = usize> + use<> {
+    pub fn active(&self) -> impl Iterator<Item = usize> + Clone + use<> {
         let mask = self.active.load(Ordering::Acquire);
         (0..self.config.variants).filter(move |variant| mask & 1 << variant != 0)
     }
 
     /// The followers that still take part.
-    pub fn followers(&self) -> impl Iterator<Item = usize> + use<> {
+    pub fn followers(&self) -> impl Iterator<Item = usize> + Clone + use<> {
         self.active().filter(|&variant| variant != 0)
     }
 

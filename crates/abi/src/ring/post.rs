@@ -33,7 +33,7 @@ pub struct Notices {
     pub set: AtomicU32,
     /// The record at which the leader gave its turn up last (see [`crate::turn`]); 0: none.
     pub given_up: AtomicU32,
-    /// Not 0: files that are opened are mapped, too, so followers open them with the leader: in the monitor.
+    /// Not 0: followers need what is opened, to map it, so they open it with the leader: in the monitor.
     pub opens: AtomicU32,
 }
 

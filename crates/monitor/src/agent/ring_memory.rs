@@ -16,15 +16,19 @@ pub const SIZE: usize = Shared::<RingWithBulk>::SIZE;
 const PAGE: u64 = 4096;
 
 /// What it costs a follower to open something again, in what an `open` costs less when it need not open it (some 30 us
-/// and 20 us, measured), rounded up; and how much of it there has to be.
+/// and 20 us, measured), rounded up; and how much of it there has to be, or to be missing.
 const REOPENED: i32 = 2;
 const MAPPED: i32 = 8;
+/// Followers open files with the leader, while most are mapped.
+const WHILE_MAPPED: u32 = 1;
+/// The same, whatever becomes of them.
+const FOR_EVER: u32 = 2;
 
 /// A ring: shared memory that every variant of the set maps.
 #[derive(Debug)]
 pub struct RingMemory {
     memory: Shared<RingWithBulk>,
-    /// Files that followers had to open again, to map them, against files that they need not open.
+    /// Files that followers need, to map them, against files that they need not open.
     mapped: AtomicI32,
     /// Where the leader has it; 0: not yet.
     leaders: AtomicU64,
@@ -101,18 +105,29 @@ impl RingMemory {
         self.approved.swap(approved, Ordering::Relaxed) != approved
     }
 
-    /// The leader has opened what followers hold a placeholder for.
+    /// The leader has opened something. Where little of that is mapped, followers hold placeholders for it from now on.
     pub fn note_open(&self) {
         if self.mapped.load(Ordering::Relaxed) > -MAPPED {
             self.mapped.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            let opens = &self.notices.opens;
+            let _ = opens.compare_exchange(WHILE_MAPPED, 0, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 
-    /// A follower had to open it again, to map it. Where that comes often, followers open with the leader from now on.
+    /// Followers need it, to map it. Where that comes often, they open with the leader from now on.
     pub fn note_mapping(&self) {
-        if self.mapped.fetch_add(REOPENED, Ordering::Relaxed) > MAPPED {
-            self.notices.opens.store(1, Ordering::Relaxed);
+        if self.mapped.load(Ordering::Relaxed) <= MAPPED {
+            self.mapped.fetch_add(REOPENED, Ordering::Relaxed);
+        } else {
+            let opens = &self.notices.opens;
+            let _ = opens.compare_exchange(0, WHILE_MAPPED, Ordering::Relaxed, Ordering::Relaxed);
         }
+    }
+
+    /// Followers can't open what the leader has open, and never will.
+    pub fn open_together(&self) {
+        self.notices.opens.store(FOR_EVER, Ordering::Relaxed);
     }
 
     /// Says that a notice has changed, and wakes who sleeps.
@@ -162,6 +177,27 @@ mod tests {
         ring.note_leaders(LEADERS);
         assert_eq!(ring.read_leaders(data + 17, &mut buffer), Some(11));
         assert_eq!(&buffer, b"usr/include");
+    }
+
+    #[test]
+    fn followers_open_with_the_leader_while_most_is_mapped() {
+        let ring = ring();
+        let opens = || ring.notices.opens.load(Ordering::Relaxed) != 0;
+        let library = || {
+            ring.note_open();
+            ring.note_mapping();
+        };
+        (0..8).for_each(|_| library());
+        assert!(!opens(), "a program's own libraries are few");
+        (0..8).for_each(|_| library());
+        assert!(opens());
+        (0..10).for_each(|_| ring.note_open());
+        assert!(opens());
+        (0..10).for_each(|_| ring.note_open());
+        assert!(!opens());
+        ring.open_together();
+        (0..40).for_each(|_| ring.note_open());
+        assert!(opens());
     }
 
     #[test]

@@ -168,7 +168,7 @@ impl<'s> Tracer<'s> {
         let task = self.task(tid)?;
         task.ring = Some(Arc::clone(&ring));
         if task.opens_itself {
-            ring.notices.opens.store(1, Ordering::Relaxed);
+            ring.open_together();
         }
         if let Some(address) = mapped {
             let _ = Remote::new(tid).write(context + RING, &address.to_le_bytes());
@@ -188,8 +188,23 @@ impl<'s> Tracer<'s> {
         for task in self.tasks.values_mut().filter(|task| task.set.process == process) {
             task.opens_itself = true;
             if let Some(ring) = &task.ring {
-                ring.notices.opens.store(1, Ordering::Relaxed);
+                ring.open_together();
             }
+        }
+    }
+
+    /// Leader: it has opened something, in the monitor.
+    pub(super) fn note_open(&self, tid: i32) {
+        if let Some(ring) = self.tasks.get(&tid).and_then(|task| task.ring.as_ref()) {
+            ring.note_open();
+        }
+    }
+
+    /// Follower: it maps what has been opened. One of them counts.
+    pub(super) fn note_mapping(&self, tid: i32) {
+        let ring = self.tasks.get(&tid).and_then(|task| task.ring.as_ref());
+        if let Some(ring) = ring.filter(|_| self.variant == 1) {
+            ring.note_mapping();
         }
     }
 

@@ -185,7 +185,10 @@ impl Tracer<'_> {
             result.cloexec = semantics::closed_on_exec(&self.table, row.cloexec, &args, &mut memory);
         }
         match row.mechanism {
-            Mechanism::Open => result.readable = readable(tid, ret),
+            Mechanism::Open => {
+                result.readable = readable(tid, ret);
+                self.note_open(tid);
+            }
             Mechanism::Mmap => result.elf = maps_elf(tid, &args),
             Mechanism::Wait => {
                 let child = if call.nr() == libc::SYS_wait4 as u64 {

@@ -3,9 +3,6 @@
 //! The monitor lends the turn to them as long as no thread waits for it here, and takes it back when one does. Followers
 //! need not know who had it in between: it passes in calls that all of them have agreed to, in which their own threads
 //! stand still. When it is taken back they are told who has it.
-//!
-//! Where variants outnumber the CPUs it is not lent: a follower that shares the leader's CPU falls behind a thread that
-//! calls `sched_yield` in a loop, for a minute and more (decision 0005).
 
 use std::sync::atomic::Ordering;
 

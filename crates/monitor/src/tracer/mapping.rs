@@ -100,12 +100,14 @@ impl Tracer<'_> {
             );
         }
         if file_identity(calls.tid(), fd) == file_identity(leader_tid, fd) {
+            // Programs map it more than once: from its beginning first.
+            if args[5] == 0 {
+                self.note_mapping(calls.tid());
+            }
             return Ok(None);
         }
         if let Some(libc::O_RDONLY) = held_by_leader(calls.tid(), leader_tid, fd) {
-            if let Some(ring) = &self.task(calls.tid())?.ring {
-                ring.note_mapping();
-            }
+            self.note_mapping(calls.tid());
             self.replace(calls, call, (leader_tid, fd), fd, libc::O_RDONLY)?;
             return Ok(None);
         }

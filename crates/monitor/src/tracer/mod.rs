@@ -19,6 +19,7 @@ mod follower;
 mod heap;
 mod injection;
 mod known;
+mod lead;
 mod leader;
 mod lending;
 mod mapped;
@@ -54,6 +55,7 @@ use crate::taskset::TaskSet;
 pub use approval::Answering;
 use approval::Asking;
 use injection::Injector;
+pub use lead::ToCome;
 use patience::{Looking, Patience};
 use task::{State, Task};
 pub use turn_queue::Next;
@@ -72,8 +74,6 @@ pub struct Tracer<'s> {
     strangers: FxHashMap<i32, Stopped>,
     /// By process, for those with several threads.
     turns: FxHashMap<u32, Turns>,
-    /// Whether agents may pass the turn on (`lending`).
-    lends: bool,
     dropped: bool,
     last_tick: Moment,
     /// A tracee was resumed since the last wait: it needs the CPU now.
@@ -103,7 +103,6 @@ impl<'s> Tracer<'s> {
             by_set: FxHashMap::default(),
             strangers: FxHashMap::default(),
             turns: FxHashMap::default(),
-            lends: variant == 0 && !placement.crowded(),
             dropped: false,
             last_tick: Moment::now(),
             resumed: true,
@@ -286,8 +285,12 @@ impl<'s> Tracer<'s> {
             }
             Decision::Dump => return self.dump(),
             Decision::Asked(asked) => return self.answer(&asked),
-            Decision::Turn { process, next } => {
-                let outcome = self.follow_turn(process, next);
+            Decision::Turn { process, next, counted } => {
+                let outcome = self.follow_turn(process, next, counted);
+                return self.settle(0, outcome);
+            }
+            Decision::Followed { process } => {
+                let outcome = self.pass_turn(process);
                 return self.settle(0, outcome);
             }
             _ => {}
@@ -348,7 +351,8 @@ impl<'s> Tracer<'s> {
             | Decision::Tick
             | Decision::Dump
             | Decision::Asked(_)
-            | Decision::Turn { .. } => Ok(()),
+            | Decision::Turn { .. }
+            | Decision::Followed { .. } => Ok(()),
         }
     }
 }

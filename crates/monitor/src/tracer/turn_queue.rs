@@ -1,11 +1,13 @@
 //! The turns of one process in one variant: who has it, who waits for it, and in followers the leader's order.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use stretto_abi::turn::{GivenUp, Holder as LentTo};
 use stretto_tracee::Stopped;
 
+use super::lead::{Lead, ToCome};
 use super::lending::Lent;
 use crate::clock_unsafe::Moment;
 use crate::quiet::Quiet;
@@ -71,13 +73,15 @@ pub struct Turns {
     /// Leader: where the turn was given up that nobody has got since.
     pub(super) released: Option<Release>,
     /// Follower: the leader's order, as far as it has not been followed yet.
-    pub(super) order: VecDeque<Next>,
+    pub(super) order: VecDeque<(Next, Option<ToCome>)>,
     /// Follower: turns that are over before they began, by set (see `Tracer::cut_turn`).
     pub(super) cut: Vec<u32>,
     /// Leader: the monitor gives out the next turn, since followers have to wait for a thread's end or for a call that each
     /// variant makes at its own pace, or since somebody has kept the turn for long, and those who wait for it are on their
     /// way here.
     pub(super) kept: bool,
+    /// Leader: how far followers are behind.
+    pub(super) lead: Arc<Lead>,
     /// Leader: what agents pass the turn on with.
     pub(super) lent: Option<Lent>,
 }
@@ -90,7 +94,7 @@ impl std::fmt::Display for Turns {
             .map(|holder| format!("{}{}", holder.tid, if holder.parked { " (stopped)" } else { "" }))
             .collect();
         let ready: Vec<u32> = self.ready.iter().map(|ready| ready.set).collect();
-        let order = self.order.iter().map(|next| match next {
+        let order = self.order.iter().map(|(next, _)| match next {
             Next::Turn(Turn { set, behind: Some(release), .. }) => {
                 format!("{set} behind record {} of {}", release.place.0 >> 2, release.set)
             }
@@ -127,14 +131,14 @@ impl Turns {
 
     /// Follower: how many turns of the thread of `set` are still to come.
     pub(super) fn to_come(&self, set: u32) -> usize {
-        let is_its = |next: &&Next| matches!(next, Next::Turn(turn) if turn.set == set);
+        let is_its = |(next, _): &&(Next, _)| matches!(next, Next::Turn(turn) if turn.set == set);
         let cut = self.cut.iter().filter(|&&cut| cut == set).count();
         self.order.iter().filter(is_its).count().saturating_sub(cut)
     }
 
     /// Follower: leaves turns out that are over before they began.
     pub(super) fn skip_cut(&mut self) {
-        while let Some(Next::Turn(next)) = self.order.front()
+        while let Some((Next::Turn(next), _)) = self.order.front()
             && let Some(index) = self.cut.iter().position(|set| *set == next.set)
         {
             self.cut.swap_remove(index);
@@ -142,12 +146,10 @@ impl Turns {
         }
     }
 
-    /// Follower: takes out who is next, if it may run now. `passed`: the turn that the leader gave up before has come
-    /// to its end here too.
-    pub(super) fn follow(&mut self, passed: bool) -> Option<Ready> {
-        let Some(Next::Turn(Turn { set: wanted, beside, .. })) = self.order.front().copied() else {
-            return None;
-        };
+    /// Follower: takes out who is next, if it may run now, and what counts its turn. `passed`: the turn that the leader gave
+    /// up before has come to its end here too.
+    pub(super) fn follow(&mut self, passed: bool) -> Option<(Ready, Option<ToCome>)> {
+        let &(Next::Turn(Turn { set: wanted, beside, .. }), _) = self.order.front()? else { return None };
         let index = self.ready.iter().position(|ready| ready.set == wanted)?;
         // However long that takes: the leader's order counts. Who stays away is late some day.
         if !beside && self.holders.iter().any(|holder| !(holder.parked && passed)) {
@@ -156,8 +158,14 @@ impl Turns {
         if !beside {
             self.holders.clear();
         }
-        self.order.pop_front();
-        self.ready.remove(index)
+        let (_, counted) = self.order.pop_front()?;
+        Some((self.ready.remove(index)?, counted))
+    }
+
+    /// Leader: whether `followers` are so far behind that whoever is next waits for them; not for ever.
+    pub(super) fn waits_for(&self, followers: impl Iterator<Item = usize> + Clone) -> bool {
+        let waits = |ready: &Ready| ready.since.roughly_elapsed() < PATIENCE;
+        self.lead.is_too_long(followers) && self.ready.front().is_some_and(waits)
     }
 
     /// Leader: who has the turn, if the monitor has nothing to do with it otherwise.

@@ -16,6 +16,7 @@ use stretto_abi::turn::{GivenUp, Holder as LentTo};
 use stretto_tracee::{Error, Resume, Stopped};
 
 use super::Tracer;
+use super::lead::ToCome;
 use super::task::{State, Task};
 use super::turn_queue::{Holder, Next, Ready, Release, Turn, Turns};
 use crate::agent::ring_memory::RingMemory;
@@ -29,11 +30,12 @@ impl Tracer<'_> {
         if self.session.config.variants == 1 {
             return;
         }
+        let leads = self.leads();
         let turns = self.turns.entry(process).or_default();
         if let (Some(tid), true) = (running, turns.holders.is_empty()) {
             turns.holders.push(Holder::new(tid));
         }
-        if self.lends {
+        if leads {
             turns.share();
         }
         let threads = self.tasks.values().filter(|task| task.set.process == process);
@@ -191,9 +193,14 @@ impl Tracer<'_> {
     }
 
     /// Follower: a thread of the leader's has got the turn.
-    pub(super) fn follow_turn(&mut self, process: u32, next: Next) -> Result<(), Error> {
+    pub(super) fn follow_turn(
+        &mut self,
+        process: u32,
+        next: Next,
+        counted: Option<ToCome>,
+    ) -> Result<(), Error> {
         let turns = self.turns.entry(process).or_default();
-        turns.order.push_back(next);
+        turns.order.push_back((next, counted));
         self.pass_turn(process)
     }
 
@@ -250,7 +257,8 @@ impl Tracer<'_> {
 
     /// Leader: who runs now. Followers are told; who has the turn and does not give it up is asked to.
     fn next_of_leader(&mut self, process: u32) -> Option<Ready> {
-        if self.turns.get(&process)?.ready.is_empty() {
+        let turns = self.turns.get(&process)?;
+        if turns.ready.is_empty() || turns.waits_for(self.session.followers()) {
             return None;
         }
         self.take_back_turn(process);
@@ -273,8 +281,11 @@ impl Tracer<'_> {
     }
 
     pub(super) fn tell_followers(&self, process: u32, next: Next) {
+        let lead = self.turns.get(&process).map(|turns| &turns.lead);
+        let lead = lead.filter(|_| matches!(next, Next::Turn(_)));
         for variant in self.session.followers() {
-            self.session.mailboxes[variant].post(0, Decision::Turn { process, next });
+            let counted = lead.map(|lead| lead.add(variant));
+            self.session.mailboxes[variant].post(0, Decision::Turn { process, next, counted });
         }
     }
 
@@ -313,7 +324,7 @@ impl Tracer<'_> {
         let behind = loop {
             let turns = self.turns.get_mut(&process)?;
             turns.skip_cut();
-            match *turns.order.front()? {
+            match turns.order.front()?.0 {
                 Next::Turn(turn) => break turn.behind,
                 Next::TakenBack(set) => {
                     turns.order.pop_front();
@@ -324,7 +335,11 @@ impl Tracer<'_> {
             }
         };
         let passed = behind.is_none_or(|release| self.has_passed(release));
-        self.turns.get_mut(&process)?.follow(passed)
+        let (ready, counted) = self.turns.get_mut(&process)?.follow(passed)?;
+        if counted.is_some_and(ToCome::comes) {
+            self.session.mailboxes[0].post(0, Decision::Followed { process });
+        }
+        Some(ready)
     }
 
     /// Follower: whether a thread does not run its own code, and has not come to its end: that takes the turn with it.

@@ -19,7 +19,7 @@ mod target_unsafe;
 use std::io;
 
 use crate::MAX_VARIANTS;
-use crate::schedule_unsafe::cpus;
+use crate::placement::Placement;
 use board::Board;
 use fork_unsafe::fork;
 use plain::Plain;
@@ -32,7 +32,7 @@ pub use kind::Kind;
 /// Where processes can't be forked.
 pub fn native(kind: Kind, iterations: u64) -> io::Result<f64> {
     let board = Board::new()?;
-    let child = fork(&board, 0, cpu_of(0), iterations, &mut Plain::new(kind, false)?)?;
+    let child = fork(&board, 0, placement(1).cpu(0), iterations, &mut Plain::new(kind, false)?)?;
     board.go(0);
     child.wait()?;
     board.nanoseconds(iterations)
@@ -40,9 +40,8 @@ pub fn native(kind: Kind, iterations: u64) -> io::Result<f64> {
 
 /// Variant `v`, and its tracer if it has one, have one CPU: a stop then is a context switch and not a wake-up of
 /// another CPU.
-fn cpu_of(variant: usize) -> Option<usize> {
-    let cpus = cpus();
-    cpus.get(variant % cpus.len().max(1)).copied()
+fn placement(variants: usize) -> Placement {
+    Placement::new(variants, true, false)
 }
 
 /// Runs `body` in a thread for each variant, with the variant's CPU. All end before the first error counts.
@@ -56,7 +55,8 @@ fn each(
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     // Asked for once: a pinned thread sees only its own CPU, and new threads inherit that.
-    let places: Vec<_> = (0..variants).map(cpu_of).collect();
+    let placement = placement(variants);
+    let places: Vec<_> = (0..variants).map(|variant| placement.cpu(variant)).collect();
     std::thread::scope(|scope| {
         let body = &body;
         let threads: Vec<_> = (places.iter().enumerate())

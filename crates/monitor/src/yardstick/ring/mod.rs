@@ -19,8 +19,7 @@ use stretto_abi::ring::Ring;
 use super::board::Board;
 use super::fork_unsafe::fork;
 use super::shared_unsafe::Shared;
-use super::{Kind, each};
-use crate::schedule_unsafe::cpus;
+use super::{Kind, each, placement};
 use variant::Variant;
 
 /// When the leader executes.
@@ -51,10 +50,10 @@ impl FromStr for Mode {
 pub fn ring(kind: Kind, mode: Mode, variants: usize, iterations: u64) -> io::Result<f64> {
     let board = Board::new()?;
     let ring = Shared::<Ring>::new()?;
-    let places = cpus().len();
+    let placement = placement(variants);
     each(variants, iterations, |index, cpu| {
         // On a CPU that variants share, spinning keeps the other from arriving.
-        let crowded = index + places < variants || index >= places;
+        let crowded = placement.neighbours(index) != 0;
         let end = Variant::new(&ring, kind, mode, index, variants, crowded).and_then(|mut variant| {
             let child = fork(&board, index, cpu, iterations, &mut variant)?;
             board.go(index);
