@@ -18,11 +18,13 @@ from tests.support.runner import NATIVE, TIERS, Outcome, decoded, fresh, run
 MEANT = ("-Wno-unused-result", "-Wno-infinite-recursion")
 GUESTS = load()
 Run = Callable[[Guest, int, tuple[str, ...]], Outcome]
+DISJOINT = {"disjoint": ("--layout", "disjoint", "--patch-after", "1")}
 #: With which options more guests are run whose names begin so: what only the preset `fast` has in the
-#: process changes files and sockets; with the layout `disjoint` heaps lie apart.
+#: process changes files and sockets; with the layout `disjoint` heaps and mappings lie apart.
 MORE: dict[str, dict[str, tuple[str, ...]]] = {
     "descriptors/": {"fast": ("--policy", "fast", "--patch-after", "1")},
-    "memory/break": {"disjoint": ("--layout", "disjoint", "--patch-after", "1")},
+    "memory/break": DISJOINT,
+    "memory/beside_patched_code": DISJOINT,
 }
 
 

@@ -104,6 +104,11 @@ pub fn page_up(value: u64) -> u64 {
     value.wrapping_add(PAGE - 1) & !(PAGE - 1)
 }
 
+/// Where the arena goes on behind `length` bytes at `address`.
+fn behind(address: u64, length: u64) -> u64 {
+    address.wrapping_add(page_up(length)).wrapping_add(16 * PAGE)
+}
+
 impl Mm {
     /// A fresh address space of `variant`; `random` moves the arena's first address by up to 1 TiB.
     #[must_use]
@@ -116,7 +121,7 @@ impl Mm {
     /// Takes `length` bytes of the arena, with an unmapped gap behind them.
     pub fn reserve(&mut self, length: u64) -> u64 {
         let address = self.arena;
-        self.arena = address.wrapping_add(page_up(length)).wrapping_add(16 * PAGE);
+        self.arena = behind(address, length);
         // Huge pages and `mmap` of hugetlb files want 2 MiB alignment of large areas.
         address
     }
@@ -147,6 +152,10 @@ impl Mm {
     pub fn add(&mut self, leader: u64, own: u64, length: u64) {
         if leader != own {
             self.regions.push(Region { leader, own, length: page_up(length) });
+            // What lay last in the arena may have grown.
+            if own <= self.arena {
+                self.arena = self.arena.max(behind(own, length));
+            }
             self.untold = true;
         }
     }
@@ -204,5 +213,21 @@ impl Mm {
 impl Regions for Mm {
     fn newest_first(&self) -> impl Iterator<Item = Region> {
         self.regions.iter().rev().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mm, PAGE};
+
+    #[test]
+    fn what_has_grown_is_not_given_out_again() {
+        let mut mm = Mm::new(1, 0);
+        let own = mm.reserve(PAGE);
+        mm.add(0x7000_0000_0000, own, 1000 * PAGE);
+        assert!(mm.reserve(PAGE) > own + 1000 * PAGE);
+        let next = mm.reserve(PAGE);
+        mm.add(0x7100_0000_0000, next - 100 * PAGE, PAGE);
+        assert!(mm.reserve(PAGE) > next);
     }
 }

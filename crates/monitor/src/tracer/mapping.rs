@@ -142,7 +142,14 @@ impl Tracer<'_> {
             args[4] =
                 if region.is_some() { self.place_apart(calls.tid(), leader, new_length)? } else { leader };
         }
-        let own = calls.call(libc::SYS_mremap, args)?;
+        let mut own = calls.call(libc::SYS_mremap, args)?;
+        let no_room = own == -i64::from(libc::ENOMEM) && leader == was && region.is_some();
+        if no_room && flags & libc::MREMAP_MAYMOVE as u64 != 0 {
+            // What lies behind it lies elsewhere in the leader.
+            args[3] = flags | libc::MREMAP_FIXED as u64;
+            args[4] = self.task(calls.tid())?.mm.borrow_mut().reserve(new_length);
+            own = calls.call(libc::SYS_mremap, args)?;
+        }
         let own_address = expect("mremap", own)?;
         if region.is_some() || displaced {
             let task = self.task(calls.tid())?;
