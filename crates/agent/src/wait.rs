@@ -175,16 +175,17 @@ impl<'s> Seat<'s> {
     /// neighbours, or other processes of the same variant.
     #[inline(always)]
     fn look<T>(&self, what: Wait, ready: &mut impl FnMut() -> Option<T>) -> Option<T> {
+        let most = self.plan.looks;
+        let patience = Patience::of(self, what, most);
         if self.waits_beside_neighbours() {
             for _ in 0..BESIDE_NEIGHBOURS {
                 core::hint::spin_loop();
                 if let Some(result) = ready() {
+                    patience.keep(most, 0);
                     return Some(result);
                 }
             }
         }
-        let most = self.plan.looks;
-        let patience = Patience::of(self, what, most);
         let mut before_yield = self.before_yield(what);
         let mut rung = self.doorbells.rung(self.variant());
         let mut until_look = what.apart();

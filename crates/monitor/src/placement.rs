@@ -35,10 +35,10 @@ impl Placement {
         })
     }
 
-    /// Whether variants outnumber the CPUs.
+    /// Whether `variant` has to share its CPU with another, or may have to.
     #[must_use]
-    pub fn crowded(&self) -> bool {
-        self.variants > self.cpus.len()
+    pub fn shares(&self, variant: usize) -> bool {
+        if self.pinned { self.neighbours(variant) != 0 } else { self.variants > self.cpus.len() }
     }
 
     /// The variants on the CPU of `variant`, but for itself, as bits.
@@ -63,7 +63,7 @@ mod tests {
         let three = on(&[4, 6], 3, true);
         assert_eq!([0, 1, 2].map(|variant| three.cpu(variant)), [Some(4), Some(6), Some(6)]);
         assert_eq!([0, 1, 2].map(|variant| three.neighbours(variant)), [0, 0b100, 0b010]);
-        assert!(three.crowded() && !on(&[4, 6], 2, true).crowded());
+        assert_eq!([0, 1, 2].map(|variant| three.shares(variant)), [false, true, true]);
         let five = on(&[4, 6], 5, true);
         assert_eq!([0, 1, 2, 3, 4].map(|variant| five.cpu(variant).unwrap()), [4, 6, 6, 4, 6]);
     }
@@ -71,6 +71,6 @@ mod tests {
     #[test]
     fn where_the_kernel_places_variants_nobody_has_a_neighbour() {
         let free = on(&[4], 2, false);
-        assert_eq!((free.cpu(1), free.neighbours(1), free.crowded()), (None, 0, true));
+        assert_eq!((free.cpu(1), free.neighbours(1), free.shares(1)), (None, 0, true));
     }
 }

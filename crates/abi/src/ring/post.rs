@@ -33,7 +33,7 @@ pub struct Notices {
     pub set: AtomicU32,
     /// The record at which the leader gave its turn up last (see [`crate::turn`]); 0: none.
     pub given_up: AtomicU32,
-    /// Not 0: followers need what is opened, to map it, so they open it with the leader: in the monitor.
+    /// Not 0: followers open files with the leader, in the monitor: most are mapped, or can't be opened later.
     pub opens: AtomicU32,
 }
 

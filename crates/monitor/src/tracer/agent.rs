@@ -200,10 +200,10 @@ impl<'s> Tracer<'s> {
         }
     }
 
-    /// Follower: it maps what has been opened. One of them counts.
+    /// Follower: it maps what has been opened. The first of them counts.
     pub(super) fn note_mapping(&self, tid: i32) {
         let ring = self.tasks.get(&tid).and_then(|task| task.ring.as_ref());
-        if let Some(ring) = ring.filter(|_| self.variant == 1) {
+        if let Some(ring) = ring.filter(|_| self.session.followers().next() == Some(self.variant)) {
             ring.note_mapping();
         }
     }

@@ -18,7 +18,10 @@ const NEAR: u32 = MOST / 2;
 #[derive(Debug, Default)]
 pub struct Lead {
     to_come: [AtomicU32; MAX_VARIANTS],
-    leader_waits: AtomicBool,
+    /// The leader waits until all are near.
+    waits: AtomicBool,
+    /// It waits, and nobody has called it since it looked last.
+    calls_for_it: AtomicBool,
 }
 
 /// A turn that a follower has still to follow, or to leave out.
@@ -40,12 +43,13 @@ impl Lead {
         let any_behind = |more_than: u32| {
             followers.clone().any(|variant| self.to_come[variant].load(Ordering::SeqCst) > more_than)
         };
-        let waits = self.leader_waits.load(Ordering::SeqCst) || any_behind(MOST);
+        let mut waits = self.waits.load(Ordering::Relaxed) || any_behind(MOST);
         // Who says that it waits looks once more; who comes nearer looks whether somebody waits.
-        self.leader_waits.store(waits, Ordering::SeqCst);
-        let waits = waits && any_behind(NEAR);
+        self.calls_for_it.store(waits, Ordering::SeqCst);
+        waits = waits && any_behind(NEAR);
+        self.waits.store(waits, Ordering::Relaxed);
         if !waits {
-            self.leader_waits.store(false, Ordering::SeqCst);
+            self.calls_for_it.store(false, Ordering::Relaxed);
         }
         waits
     }
@@ -57,7 +61,8 @@ impl ToCome {
         let Self { lead, variant } = &self;
         let (lead, variant) = (Arc::clone(lead), *variant);
         drop(self);
-        lead.to_come[variant].load(Ordering::SeqCst) == NEAR && lead.leader_waits.load(Ordering::SeqCst)
+        lead.to_come[variant].load(Ordering::SeqCst) <= NEAR
+            && lead.calls_for_it.swap(false, Ordering::SeqCst)
     }
 }
 

@@ -178,6 +178,9 @@ impl Tracer<'_> {
             );
             (result.stream, result.received) = outputs.finish();
         }
+        if row.mechanism == Mechanism::Open {
+            self.note_open(tid);
+        }
         if failed(ret) {
             return result;
         }
@@ -185,10 +188,7 @@ impl Tracer<'_> {
             result.cloexec = semantics::closed_on_exec(&self.table, row.cloexec, &args, &mut memory);
         }
         match row.mechanism {
-            Mechanism::Open => {
-                result.readable = readable(tid, ret);
-                self.note_open(tid);
-            }
+            Mechanism::Open => result.readable = readable(tid, ret),
             Mechanism::Mmap => result.elf = maps_elf(tid, &args),
             Mechanism::Wait => {
                 let child = if call.nr() == libc::SYS_wait4 as u64 {

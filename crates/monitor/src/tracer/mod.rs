@@ -106,7 +106,7 @@ impl<'s> Tracer<'s> {
             dropped: false,
             last_tick: Moment::now(),
             resumed: true,
-            looking: Looking::of(placement),
+            looking: Looking::of(placement, variant),
             patience: Patience::default(),
             own_binary: None,
             answering: None,
@@ -275,7 +275,9 @@ impl<'s> Tracer<'s> {
                 for set in self.session.all_sets() {
                     rendezvous::recheck(self.session, &set);
                 }
-                return self.recheck_signals();
+                self.recheck_signals();
+                let outcome = self.pass_turns();
+                return self.settle(0, outcome);
             }
             Decision::Tick => {
                 self.on_tick();

@@ -11,7 +11,7 @@ use crate::placement::Placement;
 
 /// Looks at the mailbox between two looks for stops; the latter are system calls that delay the answer.
 const LOOKS: u32 = 400;
-/// The same where variants outnumber the CPUs: somebody else needs this one.
+/// The same where another variant needs this CPU.
 const LOOKS_CROWDED: u32 = 20;
 
 /// Sleeping costs a wake-up across CPUs (25-90 us measured on a virtual machine without halt polling), so looking for
@@ -32,9 +32,9 @@ pub struct Looking {
 }
 
 impl Looking {
-    pub fn of(placement: &Placement) -> Self {
+    pub fn of(placement: &Placement, variant: usize) -> Self {
         let yields = placement.short_slices;
-        let looks = match placement.crowded() {
+        let looks = match placement.shares(variant) {
             false => LOOKS,
             true if yields => LOOKS_CROWDED,
             true => 0,

@@ -82,6 +82,8 @@ pub struct Turns {
     pub(super) kept: bool,
     /// Leader: how far followers are behind.
     pub(super) lead: Arc<Lead>,
+    /// Leader: it has waited for them for too long, and does not until they have come near.
+    pub(super) in_vain: bool,
     /// Leader: what agents pass the turn on with.
     pub(super) lent: Option<Lent>,
 }
@@ -162,10 +164,13 @@ impl Turns {
         Some((self.ready.remove(index)?, counted))
     }
 
-    /// Leader: whether `followers` are so far behind that whoever is next waits for them; not for ever.
-    pub(super) fn waits_for(&self, followers: impl Iterator<Item = usize> + Clone) -> bool {
-        let waits = |ready: &Ready| ready.since.roughly_elapsed() < PATIENCE;
-        self.lead.is_too_long(followers) && self.ready.front().is_some_and(waits)
+    /// Leader: whether `followers` are so far behind that whoever is next waits for them. Not for ever: then the leader comes
+    /// to a call where they are missed.
+    pub(super) fn waits_for(&mut self, followers: impl Iterator<Item = usize> + Clone) -> bool {
+        let too_long = self.lead.is_too_long(followers);
+        let late = |ready: &Ready| ready.since.roughly_elapsed() > PATIENCE;
+        self.in_vain = too_long && (self.in_vain || self.ready.front().is_some_and(late));
+        too_long && !self.in_vain
     }
 
     /// Leader: who has the turn, if the monitor has nothing to do with it otherwise.

@@ -213,6 +213,12 @@ impl Tracer<'_> {
     pub(super) fn check_turns(&mut self) -> Result<(), Error> {
         let processes: Vec<u32> = self.turns.keys().copied().collect();
         processes.iter().for_each(|process| self.check_lent(*process));
+        self.pass_turns()
+    }
+
+    /// Looks in every process who is next.
+    pub(super) fn pass_turns(&mut self) -> Result<(), Error> {
+        let processes: Vec<u32> = self.turns.keys().copied().collect();
         processes.into_iter().try_for_each(|process| self.pass_turn(process))
     }
 
@@ -257,7 +263,7 @@ impl Tracer<'_> {
 
     /// Leader: who runs now. Followers are told; who has the turn and does not give it up is asked to.
     fn next_of_leader(&mut self, process: u32) -> Option<Ready> {
-        let turns = self.turns.get(&process)?;
+        let turns = self.turns.get_mut(&process)?;
         if turns.ready.is_empty() || turns.waits_for(self.session.followers()) {
             return None;
         }
