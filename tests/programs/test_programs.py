@@ -18,7 +18,7 @@ from tests.support.runner import NATIVE, TIERS, Outcome, decoded, fresh, run
 MEANT = ("-Wno-unused-result", "-Wno-infinite-recursion")
 GUESTS = load()
 Run = Callable[[Guest, int, tuple[str, ...]], Outcome]
-DISJOINT = {"disjoint": ("--layout", "disjoint", "--patch-after", "1")}
+DISJOINT: dict[str, tuple[str, ...]] = {"disjoint": ("--layout", "disjoint", "--patch-after", "1")}
 #: With which options more guests are run whose names begin so: what only the preset `fast` has in the
 #: process changes files and sockets; with the layout `disjoint` heaps and mappings lie apart.
 MORE: dict[str, dict[str, tuple[str, ...]]] = {
