@@ -33,6 +33,12 @@ def line_round_trip(iterations: int) -> float | None:
     Raises OSError when processes can't be started.
     """
 
+def change_of_places(iterations: int) -> float:
+    """Nanoseconds two processes on one CPU take to change places, when one lets the other run.
+
+    Raises OSError when processes can't be started.
+    """
+
 def bare_ring(kind: str, mode: str, variants: int, iterations: int) -> float:
     """Nanoseconds a call takes over a ring without a monitor, in the mode `lockstep` or `ahead`.
 

@@ -36,6 +36,7 @@ def document() -> Calls:
         "limits": LIMITS,
         "within_limit": True,
         "line": {"lowest": 48.1, "median": 50.2, "highest": 389.0},
+        "places": {"lowest": 1900.0, "median": 2200.0, "highest": 2500.0},
         "calls": costs,
     }
 
@@ -79,11 +80,16 @@ def test_tables_fit_a_terminal() -> None:
     assert any("8,000" in line and "700" in line for line in tables)
     assert any("1.40x" in line and "14.3x" in line for line in tables)
     assert processor == "<A & B>, 2 CPUs, Linux 6.1"
-    assert line == "a cache line takes 50 ns to the other CPU and back (48 to 389)"
+    assert line == "a cache line takes 50 ns (48 to 389) to the other CPU and back"
     assert verdict.startswith(
         "within the limit: tier 1 at most 1.6 times the bare tracer; tier 2 at most 1.5 "
     )
     assert verdict.endswith("at least 12 times cheaper than tier 1")
+
+
+def test_what_sharing_a_cpu_costs_is_told_where_variants_do() -> None:
+    *_, places, _ = printed(document() | {"variants": 3}).splitlines()
+    assert places.startswith("variants that share a CPU take 2200 ns (1900 to 2500) to change places")
 
 
 def test_what_is_beyond_is_red() -> None:

@@ -106,6 +106,12 @@ fn line_round_trip(py: Python<'_>, iterations: u64) -> PyResult<Option<f64>> {
     Ok(py.detach(|| stretto_monitor::yardstick::line::line(iterations))?)
 }
 
+/// Nanoseconds two processes on one CPU take to change places; see `_core.pyi`.
+#[pyfunction]
+fn change_of_places(py: Python<'_>, iterations: u64) -> PyResult<f64> {
+    Ok(py.detach(|| stretto_monitor::yardstick::places::change_of_places(iterations))?)
+}
+
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run, module)?)?;
@@ -116,5 +122,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(bare_tracer, module)?)?;
     module.add_function(wrap_pyfunction!(bare_ring, module)?)?;
     module.add_function(wrap_pyfunction!(line_round_trip, module)?)?;
+    module.add_function(wrap_pyfunction!(change_of_places, module)?)?;
     Ok(())
 }

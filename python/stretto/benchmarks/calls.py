@@ -98,8 +98,8 @@ class Cost(TypedDict):
     """The ratios that are beyond their limit."""
 
 
-class Line(TypedDict):
-    """Nanoseconds a cache line takes to the other CPU and back, which all that variants tell each other does.
+class Trips(TypedDict):
+    """Nanoseconds that something takes which nothing can avoid.
 
     On a virtual machine it can change within minutes, when the host moves a CPU: it is measured before each
     row of each round.
@@ -120,23 +120,27 @@ class Calls(TypedDict):
     rounds: int
     limits: Limits
     within_limit: bool
-    line: Line | None
-    """None: there is only one CPU."""
+    line: Trips | None
+    """A cache line to the other CPU and back: variants tell each other nothing sooner. None: there is only one."""
+    places: Trips
+    """Until the other of two processes on one CPU runs: for variants at least once a call in lockstep."""
     calls: list[Cost]
 
 
 def measure(variants: int, iterations: int, rounds: int, progress: Callable[[str], None]) -> Calls:
     """Measures everything in every round, so that what disturbs the machine disturbs all of it."""
-    from .._core import line_round_trip
+    from .._core import change_of_places, line_round_trip
 
     times: dict[tuple[str, Mode], list[Times]] = {(kind, mode): [] for kind in KINDS for mode in MODES}
-    trips: list[float | None] = []
+    lines: list[float | None] = []
+    places: list[float] = []
     with tempfile.TemporaryDirectory(prefix="stretto-bench-") as folder:
         guest = build(SOURCE, folder)
         for number in range(rounds):
             for kind in KINDS:
                 progress(f"round {number + 1} of {rounds}: {KINDS[kind].label}")
-                trips.append(_bare(line_round_trip, iterations))
+                lines.append(_bare(line_round_trip, iterations))
+                places.append(_bare(change_of_places, iterations))
                 for mode, measured in _round(guest, kind, variants, iterations).items():
                     times[kind, mode].append(measured)
     costs = [_cost(kind, mode, measured) for (kind, mode), measured in times.items()]
@@ -148,14 +152,13 @@ def measure(variants: int, iterations: int, rounds: int, progress: Callable[[str
         "rounds": rounds,
         "limits": LIMITS,
         "within_limit": not any(cost["beyond"] for cost in costs),
-        "line": _line([trip for trip in trips if trip is not None]),
+        "line": _trips([line for line in lines if line is not None]) if None not in lines else None,
+        "places": _trips(places),
         "calls": costs,
     }
 
 
-def _line(trips: list[float]) -> Line | None:
-    if not trips:
-        return None
+def _trips(trips: list[float]) -> Trips:
     return {"lowest": min(trips), "median": statistics.median(trips), "highest": max(trips)}
 
 

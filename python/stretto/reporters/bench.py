@@ -6,7 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..benchmarks.calls import KINDS, Calls, Cost, Limits
+from ..benchmarks.calls import KINDS, Calls, Cost, Limits, Trips
 from ..benchmarks.machine import where
 from ..benchmarks.startup import Startup
 from ..benchmarks.work import Cost as WorkCost
@@ -56,15 +56,30 @@ def show(document: Calls | Startup | Work, console: Console) -> None:
         table, limits = work(document), _work_limits(document)
     console.print(table)
     console.print(where(document["machine"]), markup=False)
-    if document["benchmark"] == "calls" and (trip := document["line"]):
-        text = f"a cache line takes {trip['median']:.0f} ns to the other CPU and back"
-        console.print(f"{text} ({trip['lowest']:.0f} to {trip['highest']:.0f})", markup=False, soft_wrap=True)
+    if document["benchmark"] == "calls":
+        for line in _least(document):
+            console.print(line, markup=False, soft_wrap=True)
     if document["benchmark"] == "work" and document["left_out"]:
         console.print(f"left out: {lacking(document['left_out'])}", markup=False, soft_wrap=True)
     verdict = "within" if document["within_limit"] else "BEYOND"
     console.print(f"{verdict} the limit: {limits}", markup=False, soft_wrap=True)
     if exceeded := _exceeded(document):
         console.print(f"beyond it: {exceeded}", markup=False, soft_wrap=True)
+
+
+def _least(document: Calls) -> list[str]:
+    """What no way of comparing calls gets below."""
+    lines = []
+    if trip := document["line"]:
+        lines.append(f"a cache line takes {_range(trip)} to the other CPU and back")
+    if document["variants"] > int(document["machine"]["cpus"]):
+        places = _range(document["places"])
+        lines.append(f"variants that share a CPU take {places} to change places, once for a call in lockstep")
+    return lines
+
+
+def _range(trips: Trips) -> str:
+    return f"{trips['median']:.0f} ns ({trips['lowest']:.0f} to {trips['highest']:.0f})"
 
 
 def calls(document: Calls) -> RenderableType:

@@ -6,6 +6,7 @@
 //! its own doing.
 
 pub mod line;
+pub mod places;
 pub mod ring;
 pub mod tracer;
 
@@ -13,6 +14,7 @@ mod board;
 mod fork_unsafe;
 mod kind;
 mod plain;
+mod players;
 mod shared_unsafe;
 mod target_unsafe;
 
