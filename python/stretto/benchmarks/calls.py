@@ -121,7 +121,7 @@ class Calls(TypedDict):
     limits: Limits
     within_limit: bool
     line: Trips | None
-    """A cache line to the other CPU and back: variants tell each other nothing sooner. None: there is only one."""
+    """A cache line to the other CPU and back: nothing is told sooner. None: there is only one."""
     places: Trips
     """Until the other of two processes on one CPU runs: for variants at least once a call in lockstep."""
     calls: list[Cost]
