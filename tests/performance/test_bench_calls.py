@@ -47,7 +47,8 @@ def test_calls(variants: int, iterations: int) -> None:
     assert (line is None) == (document["machine"]["cpus"] == 1)
     assert line is None or 5 < line["lowest"] <= line["median"] <= line["highest"]
     places = document["places"]
-    assert 50 < places["lowest"] <= places["median"] <= places["highest"]
+    assert (places is not None) == (document["variants"] > document["machine"]["cpus"])
+    assert places is None or 50 < places["lowest"] <= places["median"] <= places["highest"]
     rows = [(cost["kind"], cost["mode"]) for cost in document["calls"]]
     assert rows == [(kind, mode) for kind in calls.KINDS for mode in ("lockstep", "ahead")]
     for cost in document["calls"]:

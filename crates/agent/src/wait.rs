@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use stretto_abi::context::Plan;
 use stretto_abi::doorbell::Doorbells;
-use stretto_abi::ring::{self, ASLEEP, AWAY, CALLS, MAX_VARIANTS, Ring, RingWithBulk, WAITS, variants};
+use stretto_abi::ring::{self, ASLEEP, AWAY, CALLS, MAX_VARIANTS, Ring, RingWithBulk, WAITS};
 use stretto_abi::turn::Turns;
 
 use crate::machine_unsafe::gate;
@@ -226,14 +226,14 @@ impl<'s> Seat<'s> {
     /// Whether another CPU's variant is waited for, though others need this one. Two followers on one CPU then change
     /// places once for a call and not twice: who agrees last takes the result over, and is the first to agree to the next.
     fn waits_beside_neighbours(&self) -> bool {
-        let (ring, own, neighbours) = (self.ring(), self.variant(), self.plan.neighbours);
+        let (own, neighbours) = (self.variant(), self.plan.neighbours);
         if neighbours == 0 || neighbours & LEADER != 0 {
             return false;
         }
-        let agreed = |variant: usize| ring.posts[variant].agreed.load(Ordering::Relaxed);
-        let far = if own == 0 { ring.cursor(0).number.wrapping_add(1) } else { agreed(own) };
+        let agreed = |variant: usize| self.ring().posts[variant].agreed.load(Ordering::Relaxed);
+        let far = if own == 0 { self.ring().cursor(0).number.wrapping_add(1) } else { agreed(own) };
         let has_come = |other| agreed(other).wrapping_sub(far).cast_signed() >= 0;
-        variants(neighbours & self.followers()).all(has_come)
+        ring::variants(neighbours & self.followers()).all(has_come)
     }
 
     /// Wakes `variants` (bits) that sleep on the word at `address`, which has just been written.

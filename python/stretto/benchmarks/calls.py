@@ -122,8 +122,9 @@ class Calls(TypedDict):
     within_limit: bool
     line: Trips | None
     """A cache line to the other CPU and back: nothing is told sooner. None: there is only one."""
-    places: Trips
-    """Until the other of two processes on one CPU runs: for variants at least once a call in lockstep."""
+    places: Trips | None
+    """Until the other of two processes on one CPU runs: for variants that share one at least once a call in
+    lockstep. None: none do."""
     calls: list[Cost]
 
 
@@ -132,33 +133,38 @@ def measure(variants: int, iterations: int, rounds: int, progress: Callable[[str
     from .._core import change_of_places, line_round_trip
 
     times: dict[tuple[str, Mode], list[Times]] = {(kind, mode): [] for kind in KINDS for mode in MODES}
+    described = machine()
+    shares = variants > int(described["cpus"])
     lines: list[float | None] = []
-    places: list[float] = []
+    places: list[float | None] = []
     with tempfile.TemporaryDirectory(prefix="stretto-bench-") as folder:
         guest = build(SOURCE, folder)
         for number in range(rounds):
             for kind in KINDS:
                 progress(f"round {number + 1} of {rounds}: {KINDS[kind].label}")
                 lines.append(_bare(line_round_trip, iterations))
-                places.append(_bare(change_of_places, iterations))
+                places.append(_bare(change_of_places, iterations) if shares else None)
                 for mode, measured in _round(guest, kind, variants, iterations).items():
                     times[kind, mode].append(measured)
     costs = [_cost(kind, mode, measured) for (kind, mode), measured in times.items()]
     return {
         "benchmark": "calls",
-        "machine": machine(),
+        "machine": described,
         "variants": variants,
         "iterations": iterations,
         "rounds": rounds,
         "limits": LIMITS,
         "within_limit": not any(cost["beyond"] for cost in costs),
-        "line": _trips([line for line in lines if line is not None]) if None not in lines else None,
+        "line": _trips(lines),
         "places": _trips(places),
         "calls": costs,
     }
 
 
-def _trips(trips: list[float]) -> Trips:
+def _trips(measured: list[float | None]) -> Trips | None:
+    trips = [trip for trip in measured if trip is not None]
+    if not trips:
+        return None
     return {"lowest": min(trips), "median": statistics.median(trips), "highest": max(trips)}
 
 

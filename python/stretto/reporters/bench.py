@@ -72,9 +72,9 @@ def _least(document: Calls) -> list[str]:
     lines = []
     if trip := document["line"]:
         lines.append(f"a cache line takes {_range(trip)} to the other CPU and back")
-    if document["variants"] > int(document["machine"]["cpus"]):
-        places = _range(document["places"])
-        lines.append(f"variants that share a CPU take {places} to change places, once for a call in lockstep")
+    if places := document["places"]:
+        text = f"variants that share a CPU take {_range(places)} to change places"
+        lines.append(f"{text}, at least once for a call in lockstep")
     return lines
 
 

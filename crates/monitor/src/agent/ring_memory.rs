@@ -110,8 +110,7 @@ impl RingMemory {
         if self.mapped.load(Ordering::Relaxed) > -MAPPED {
             self.mapped.fetch_sub(1, Ordering::Relaxed);
         } else {
-            let opens = &self.notices.opens;
-            let _ = opens.compare_exchange(WHILE_MAPPED, 0, Ordering::Relaxed, Ordering::Relaxed);
+            self.change_opens(WHILE_MAPPED, 0);
         }
     }
 
@@ -120,9 +119,13 @@ impl RingMemory {
         if self.mapped.load(Ordering::Relaxed) <= MAPPED {
             self.mapped.fetch_add(REOPENED, Ordering::Relaxed);
         } else {
-            let opens = &self.notices.opens;
-            let _ = opens.compare_exchange(0, WHILE_MAPPED, Ordering::Relaxed, Ordering::Relaxed);
+            self.change_opens(0, WHILE_MAPPED);
         }
+    }
+
+    /// What is [`FOR_EVER`] stays.
+    fn change_opens(&self, from: u32, to: u32) {
+        let _ = self.notices.opens.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Followers can't open what the leader has open, and never will.

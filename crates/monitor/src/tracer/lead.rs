@@ -58,8 +58,7 @@ impl Lead {
 impl ToCome {
     /// The follower has it now. True: a leader that waits has to look again.
     pub(super) fn comes(self) -> bool {
-        let Self { lead, variant } = &self;
-        let (lead, variant) = (Arc::clone(lead), *variant);
+        let (lead, variant) = (Arc::clone(&self.lead), self.variant);
         drop(self);
         lead.to_come[variant].load(Ordering::SeqCst) <= NEAR
             && lead.calls_for_it.swap(false, Ordering::SeqCst)
