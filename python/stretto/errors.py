@@ -24,8 +24,9 @@ MEANING = {
     ),
     ExitCode.DIVERGENCE: (
         "divergence",
-        "The variants disagreed, and `on-divergence` is `kill`: all of them were killed before the call in "
-        "question had an effect.",
+        "The variants disagreed and all were killed: `on-divergence` is `kill`, or the others could not go "
+        "on without the odd ones. Nothing that they disagreed about has happened, but for what the `policy` "
+        "checks behind the leader.",
         "Read the report: `docs/howto/read-a-report.md`.",
     ),
     ExitCode.FAILED: (
@@ -87,7 +88,8 @@ def markdown() -> str:
     lines += [
         "",
         "A program may end with 86, 125, 126 or 127 by itself. Standard error tells: Stretto's own "
-        "lines begin with `stretto:`. With `--log FILE` the last event (`end`) says how it ended.",
+        "lines begin with `stretto:`, and its reports with `DIVERGENCE`. With `--log FILE` the last event "
+        "(`end`) says how it ended.",
         "",
     ]
     return "\n".join(lines)

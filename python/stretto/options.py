@@ -55,6 +55,15 @@ class Option:
         return (self.short, f"--{self.name}") if self.short else (f"--{self.name}",)
 
 
+#: What each preset of the policy does.
+POLICIES = {
+    "strict": "all in the monitor",
+    "balanced": "queries, reads and writes inside the variants, changes of files and sockets there and, once "
+    "more, by the monitor, the others in the monitor",
+    "fast": "queries, reads, writes, changes of files and sockets inside the variants, while the leader goes "
+    "ahead, the others in the monitor",
+}
+
 OPTIONS = (
     Option(
         "variants",
@@ -84,7 +93,7 @@ OPTIONS = (
         "on-divergence",
         "choice",
         "kill",
-        "what follows a divergence: end everything, report and let the leader go on, or drop the odd variant",
+        "what follows a divergence: end everything, let the leader go on, or drop a minority of followers",
         choices=("kill", "audit", "vote"),
     ),
     Option(
@@ -113,9 +122,8 @@ OPTIONS = (
         "policy",
         "choice",
         "balanced",
-        "which calls are checked inside the variants, not in the monitor: none; queries, reads and writes; "
-        "these, and changes of files and sockets",
-        choices=("strict", "balanced", "fast"),
+        "where calls are checked; " + "; ".join(f"{name}: {where}" for name, where in POLICIES.items()),
+        choices=tuple(POLICIES),
     ),
     Option(
         "patch-after",
@@ -160,7 +168,13 @@ OPTIONS = (
         "colour on standard error; auto: only on a terminal",
         choices=("auto", "always", "never"),
     ),
-    Option("verbose", "switch", False, "print the plan and the time of each phase", short="-v"),
+    Option(
+        "verbose",
+        "switch",
+        False,
+        "print the plan, when each phase of the start was done, and what was counted",
+        short="-v",
+    ),
     Option("quiet", "switch", False, "print no warnings", short="-q"),
 )
 

@@ -3,6 +3,7 @@
 import os
 
 from .errors import StrettoError
+from .options import POLICIES
 from .program import check_format, locate
 
 TYPE_CHECKING = False
@@ -30,9 +31,9 @@ class Plan:
         self.environ = environ
         self.path = locate(argv[0], os.environ if environ is None else environ)
         self.format = check_format(self.path)
-        self.variant_paths = {number: locate(path) for number, path in config.variant_paths.items()}
-        for path in self.variant_paths.values():
-            check_format(path)
+        self.variant_paths = {
+            number: _own_binary(number, path) for number, path in config.variant_paths.items()
+        }
         self.hot_sites = config.hot_sites_directory()
         #: For tests only; see CONTRIBUTING.md.
         self.injection: dict[str, int] | None = None
@@ -77,7 +78,7 @@ class Plan:
             yield f"variant {number}", role + (f", its own binary {own}" if own else "")
         yield "layout", LAYOUTS[config.layout]
         yield "placement", self._placement()
-        yield "policy", POLICIES[config.policy]
+        yield "policy", f"{config.policy}: {POLICIES[config.policy]}"
         yield "hot sites", self.hot_sites or "not remembered"
         yield (
             "table",
@@ -98,11 +99,16 @@ LAYOUTS = {
     "disjoint-code": "disjoint-code: no code address is valid in two variants, data addresses are equal",
     "disjoint": "disjoint: neither code nor data addresses are valid in two variants",
 }
-POLICIES = {
-    "strict": "strict: every call is checked in the monitor",
-    "balanced": "balanced: queries, reads and writes are checked inside the variants, others in the monitor",
-    "fast": "fast: queries, reads, writes, changes of files and sockets are checked inside the variants",
-}
+
+
+def _own_binary(number: int, name: str) -> str:
+    """The path of a follower's own binary; what is wrong with it is a wrong setting."""
+    try:
+        path = locate(name)
+        check_format(path)
+    except StrettoError as error:
+        raise StrettoError(f"--variant {number}={error}") from None
+    return path
 
 
 def _ranges(numbers: list[int]) -> str:
@@ -120,11 +126,15 @@ def _compiled(files: list[str] | None, preset: str) -> tuple[bytes | None, str |
     if not files:
         return None, preset
     from . import policy
+    from .syscalls.builder import DescriptionError
     from .syscalls.compile import compile_table, load
 
     try:
         calls = load(files)
+    except DescriptionError as error:
+        raise StrettoError(str(error)) from None
+    try:
         table = compile_table(calls)
         return table, policy.compile(calls, preset) if preset in policy.COMPILED else preset
-    except (OSError, SyntaxError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise StrettoError(f"{', '.join(files)}: {error}") from None

@@ -118,6 +118,9 @@ def run(
     if not argv:
         raise StrettoError("no program given")
     settings = _settings(config, options)
+    from .reporters.save import check_targets, save_as_configured
+
+    check_targets(settings)
     plan = Plan([os.fspath(argument) for argument in argv], settings, env)
     with tempfile.NamedTemporaryFile("r", prefix="stretto-", suffix=".jsonl") as own:
         log = settings.log or own.name
@@ -126,8 +129,6 @@ def run(
         result.record(_tail(log, before))
     if result.outcome == "failed":
         raise StrettoError(result.error or "failed", result.status)
-    from .reporters.save import save_as_configured
-
     save_as_configured(result, settings)
     return result
 

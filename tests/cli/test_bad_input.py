@@ -91,8 +91,50 @@ CASES = (
     Case("log", ["run", "--log", "/nonexistent/log", "--", "true"], FAILED, ["/nonexistent/log"]),
     Case("report", ["run", "--report", "/nonexistent/r.json", "--", "true"], FAILED, ["/nonexistent"]),
     Case("report-is-there", ["run", "--report", "r", "--", "true"], FAILED, ["r", "--force"], file("r")),
-    Case("variant", ["run", "--variant", "/nonexistent", "--", "true"], NOT_FOUND, ["/nonexistent"]),
-    Case("syscalls", ["run", "--syscalls", "none.py", "--", "true"], FAILED, ["none.py"]),
+    Case(
+        "variant",
+        ["run", "--variant", "/nonexistent", "--", "true"],
+        FAILED,
+        ["--variant 1=/nonexistent: no such file"],
+    ),
+    Case("syscalls", ["run", "--syscalls", "none.py", "--", "true"], FAILED, ["none.py: no such file"]),
+    *(
+        Case(
+            f"syscalls-{name}", ["run", "--syscalls", "a.py", "--", "true"], FAILED, words, file("a.py", text)
+        )
+        for name, text, words in (
+            ("grammar", b"\n(", ["a.py:2: "]),
+            ("import", b"from stretto.syscalls.types import Nothing\n", ["a.py:1: ", "Nothing"]),
+            (
+                "family",
+                b"from stretto.syscalls.language import *\nfamily('descriptr')\n",
+                ["a.py:2: ", "'descriptr'"],
+            ),
+            (
+                "name",
+                b"from stretto.syscalls.language import *\n@leader()\ndef rd(): ...\n",
+                ["a.py:2: rd: no such"],
+            ),
+            (
+                "option",
+                b"from stretto.syscalls.language import *\n@leader(efect='')\ndef read(): ...\n",
+                ["efect"],
+            ),
+            (
+                "result",
+                b"from stretto.syscalls.language import *\n@leader()\ndef read() -> int: ...\n",
+                ["NewFd"],
+            ),
+        )
+    ),
+    Case("syscalls-shown", ["syscalls", "--syscalls", "none.py", "read"], FAILED, ["none.py: no such file"]),
+    Case(
+        "report-of-a-page",
+        ["report", "page.html"],
+        FAILED,
+        ["a page", "--log"],
+        file("page.html", b"<!doctype html>"),
+    ),
 )
 
 

@@ -114,7 +114,7 @@ def files(tmp_path: Path) -> Path:
         ("run --config nowhere.toml -- true", 125, "nowhere.toml: No such file or directory"),
         ("run --report FILES/plain -- true", 125, "FILES/plain: exists; --force overwrites it"),
         ("run --report FILES/no/x.html -- true", 125, "FILES/no: no such directory"),
-        ("run --variant FILES/gone -- true", 127, "FILES/gone: no such file"),
+        ("run --variant FILES/gone -- true", 125, "--variant 1=FILES/gone: no such file"),
         ("run -- no-such-program-here", 127, "no-such-program-here: command not found"),
         ("run -- FILES/gone", 127, "FILES/gone: no such file"),
         ("run -- FILES/plain/x", 127, "FILES/plain/x: not a directory on the way"),

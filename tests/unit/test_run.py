@@ -109,6 +109,16 @@ def test_warnings_are_one_line_each(core: FakeCore, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(("reaction", "said"), [("kill", ""), ("vote", "stretto: divergence: other calls\n")])
+def test_divergences_that_the_run_survives_are_told_at_once(
+    reaction: str, said: str, core: FakeCore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = {"event": "divergence", "summary": "other calls"}
+    core.before = lambda config: config["on_event"](json.dumps(event))
+    assert main(["run", "-q", "--on-divergence", reaction, "true"]) == 0
+    assert capsys.readouterr().err == said
+
+
 def test_verbose_prints_plan_and_phases(core: FakeCore, capsys: pytest.CaptureFixture[str]) -> None:
     statistics = {
         "calls": 40,
@@ -121,7 +131,7 @@ def test_verbose_prints_plan_and_phases(core: FakeCore, capsys: pytest.CaptureFi
         "hot_sites": {"directory": "/c", "remembered": 2, "trouble": "/c: no room"},
         "restored": 2,
         "refused_sites": {"a call in the window": 1},
-        "phases": [{"name": "exec", "ms": 3.25}],
+        "phases": [{"name": "exec", "ms": 3.25}, {"name": "exec", "ms": 3.5}],
     }
     core.outcome["statistics"] = json.dumps(statistics)
     assert main(["run", "-v", "--", "true", "x y"]) == 0
@@ -137,7 +147,7 @@ def test_verbose_prints_plan_and_phases(core: FakeCore, capsys: pytest.CaptureFi
         "placement:",
         "policy:      balanced:",
         "table:",
-        "phase exec: 3.2 ms",
+        "exec done after 3.2, 3.5 ms",
     ):
         assert words in err
     assert lines[-4:] == [

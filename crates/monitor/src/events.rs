@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::clock_unsafe::{Moment, with_time_stamps};
 use crate::lock;
 
-/// Receives warnings as they come, one JSON object each.
+/// Receives warnings and divergences as they come, one JSON object each.
 pub type Listener = Box<dyn Fn(&str) + Send + Sync>;
 
 /// The sink of all events of a run.
@@ -72,10 +72,15 @@ impl Events {
         }
         let warning = json!({"event": "warning", "code": code, "message": message});
         self.event("warning", json!({"code": code, "message": message}));
-        if let Some(listener) = &self.listener {
-            with_time_stamps(|| listener(&warning.to_string()));
-        }
+        self.tell(&warning);
         lock(&self.warnings).push(warning);
+    }
+
+    /// Tells whoever listens, at once.
+    pub fn tell(&self, event: &Value) {
+        if let Some(listener) = &self.listener {
+            with_time_stamps(|| listener(&event.to_string()));
+        }
     }
 
     /// All warnings so far.

@@ -93,6 +93,10 @@ def _record(path: str, number: int, line: str) -> object:
     try:
         return json.loads(line)
     except ValueError as error:
+        if line.lstrip().startswith("<"):
+            raise StrettoError(
+                f"{path}: a page; save JSON to show it again: --report FILE.json, --log"
+            ) from None
         raise StrettoError(f"{path}:{number}: not JSON: {error}") from None
 
 

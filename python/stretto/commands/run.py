@@ -13,6 +13,10 @@ from ..result import Result, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..config import Config
     from ..options import Value
 
 USAGE = "stretto run [options] [--] PROGRAM [ARGUMENTS]"
@@ -41,7 +45,7 @@ def main(argv: list[str]) -> int:
     if config.verbose:
         for name, value in plan.described():
             say(f"{name + ':':<12} {value}")
-    result = start(plan, None if config.quiet else _print_event)
+    result = start(plan, _listener(config))
     if result.outcome == "failed" and result.error:
         say(result.error)
     if config.verbose:
@@ -63,18 +67,34 @@ def _parsed(options: list[str]) -> "tuple[dict[str, Value], str | None]":
     return given(arguments), arguments.config
 
 
-def _print_event(text: str) -> None:
-    import json
+def _listener(config: "Config") -> "Callable[[str], None]":
+    """Says what happens while the program runs."""
 
-    event = json.loads(text)
-    if event.get("event") == "warning":
-        say(f"warning: {event.get('message')}")
+    def say_event(text: str) -> None:
+        import json
+
+        event = json.loads(text)
+        if event["event"] == "warning" and not config.quiet:
+            say(f"warning: {event['message']}")
+        # What ends the run is reported at once, and whole.
+        if event["event"] == "divergence" and config.on_divergence != "kill":
+            say(f"divergence: {event['summary']}")
+
+    return say_event
+
+
+def _say_phases(phases: "list[dict[str, Any]]") -> None:
+    """When each variant had been started, had its program, and had its layout; since the start."""
+    moments: dict[str, list[str]] = {}
+    for phase in phases:
+        moments.setdefault(phase["name"], []).append(f"{phase['ms']:.1f}")
+    for name, times in moments.items():
+        say(f"{name} done after {', '.join(times)} ms")
 
 
 def _say_statistics(result: Result) -> None:
     statistics = result.statistics
-    for phase in statistics.get("phases") or []:
-        say(f"phase {phase['name']}: {phase['ms']:.1f} ms")
+    _say_phases(statistics.get("phases") or [])
     counts = (
         ("calls", "calls in the monitor"),
         ("in_process", "in the process"),

@@ -12,20 +12,31 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..syscalls.language import Description
 
-COVERAGE = (("replicated", 1), ("every variant", 2), ("local", 3), ("refused", 0))
+COVERAGE = (("leader", 1), ("every variant", 2), ("local", 3), ("refused", 0))
 
 
 def main(argv: list[str]) -> int:
     """Prints descriptions."""
     parser = Parser("syscalls", __doc__)
     parser.add_argument("name", nargs="?", metavar="NAME", help="one call")
+    parser.add_argument(
+        "--syscalls",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="add or override descriptions, as in a run",
+    )
     parser.add_argument("--coverage", action="store_true", help="count the calls by who executes them")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--markdown", action="store_true", help="print the page of the documentation")
     arguments = parser.parse_args(argv)
+    from ..syscalls.builder import DescriptionError
     from ..syscalls.compile import load
 
-    calls = sorted(load().values(), key=lambda call: call.number)
+    try:
+        calls = sorted(load(arguments.syscalls).values(), key=lambda call: call.number)
+    except DescriptionError as error:
+        raise StrettoError(str(error)) from None
     if arguments.name is not None:
         calls = [call for call in calls if arguments.name in (call.name, str(call.number))]
         if not calls:

@@ -17,7 +17,6 @@ KINDS = {
     "call": "the variants asked for different calls",
     "argument": "the same call, asked for with different arguments",
     "result": "the same call had different results",
-    "signal": "a signal that not every variant got",
     "fault": "a variant accessed memory, or executed bytes, that it does not have",
     "death": "a variant ended while the others went on",
     "ring": "somebody has written what an agent does not write",

@@ -10,12 +10,15 @@ import importlib
 import runpy
 import struct
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import FrameType
 
 from stretto.syscalls.builder import NONE, Builder, DescriptionError, Scope
 from stretto.syscalls.language import (
     CALLS,
+    CATEGORIES,
     GIVES_NO_MEMORY,
     MECHANISMS,
     TAKES_NO_MEMORY,
@@ -31,22 +34,36 @@ FAMILIES = (
     "files descriptors memory processes signals sockets time identity system"
     " ioctls fcntls prctls options refused"
 ).split()
-# The order is that of the numbers in the table.
-CATEGORIES = "other file descriptor memory process signal network clock identity system refused".split()
 
 
 def load(files: Iterable[str] = ()) -> dict[str, Description]:
     """All built-in descriptions, with those in the user's `files` added or overriding.
 
     Raises:
-        OSError: a file can't be read.
+        DescriptionError: a file can't be read, or something in it is wrong; the message names file and line.
     """
     for name in FAMILIES:
         importlib.import_module(f"stretto.syscalls.families.{name}")
     for path in files:
         family("other")
-        runpy.run_path(path)
+        _run(path)
     return CALLS
+
+
+def _run(path: str) -> None:
+    try:
+        runpy.run_path(path)
+    except OSError as error:
+        raise DescriptionError(f"{path}: {(error.strerror or 'error').lower()}") from error
+    except SyntaxError as error:
+        raise DescriptionError(f"{path}:{error.lineno}: {error.msg}") from error
+    except Exception as error:  # whatever the user's code raises
+        lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if _is_of(frame, path)]
+        raise DescriptionError(f"{path}:{lines[-1] if lines else 1}: {error}") from error
+
+
+def _is_of(frame: FrameType, path: str) -> bool:
+    return frame.f_code.co_filename == path
 
 
 def rows(calls: dict[str, Description]) -> Iterator[Description]:

@@ -1,10 +1,11 @@
 """The words in which a system call is described.
 
     @leader(effect="transfer", blocks=True)
-    def read(fd: Fd, buf: Out[Bytes["ret"]], count: Size) -> Size: ...
+    def read(fd: Fd, buf: Out[Bytes["ret"]], count: Size): ...
 
 The decorator says who executes the call and what effect it has; the annotations say what its arguments and
-its memory are. A call with sub-commands is described by `parent`, each sub-command by `sub`.
+its memory are, and its result where that is more than a number (`-> NewFd`). A call with sub-commands is
+described by `parent`, each sub-command by `sub`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ BLOCKS, MAY_SIGNAL, STARTS_TASK, PARTIAL, TAKES_NO_MEMORY, GIVES_NO_MEMORY = 1, 
 #: What a call does outside of the program: it changes something, only asks, moves data or a position, or does
 #: nothing there: threads of the program wait for each other.
 CONTROL, QUERY, TRANSFER, WITHIN = EFFECTS = "control", "query", "transfer", "within"
+
+#: The order is that of the numbers in the table.
+CATEGORIES = "other file descriptor memory process signal network clock identity system refused".split()
 
 MECHANISMS = (
     "plain mmap munmap mremap brk fork exec exit wait sigreturn sigsuspend open recvfds restart swallow"
@@ -76,11 +80,19 @@ Signature = Callable[..., object]
 
 def family(name: str) -> None:
     """Names the category of the descriptions that follow."""
+    if name not in CATEGORIES:
+        raise ValueError(f"family must be one of {', '.join(CATEGORIES)}, got {name!r}")
     _category[0] = name
 
 
+def _number(name: str) -> int:
+    if name not in NUMBERS:
+        raise ValueError(f"{name}: no such system call in Linux 6.18 on x86-64")
+    return NUMBERS[name]
+
+
 def _describe(function: Signature, who: int, options: dict[str, object]) -> Description:
-    signature = inspect.signature(function)
+    signature = inspect.signature(function, eval_str=True)
     flags = sum(
         bit
         for word, bit in (("blocks", BLOCKS), ("may_signal", MAY_SIGNAL), ("starts_task", STARTS_TASK))
@@ -90,13 +102,15 @@ def _describe(function: Signature, who: int, options: dict[str, object]) -> Desc
     category = str(options.pop("category", _category[0]))
     if options.get("effect", CONTROL) not in EFFECTS:
         raise ValueError(f"effect must be one of {', '.join(EFFECTS)}, got {options['effect']!r}")
-    result = signature.return_annotation
+    result = Number if signature.return_annotation is signature.empty else signature.return_annotation
+    if not isinstance(result, Result):
+        raise ValueError(f"{function.__name__}: the result must be Number, NewFd, NewAddress or TaskId")
     return Description(
         name=function.__name__.rstrip("_"),
         number=-1,
         arguments=[(name, parameter.annotation) for name, parameter in signature.parameters.items()],
         who=who,
-        result=result if isinstance(result, Result) else Number,
+        result=result,
         flags=flags | (PARTIAL if note else 0),
         note=note,
         category=category,
@@ -107,7 +121,7 @@ def _describe(function: Signature, who: int, options: dict[str, object]) -> Desc
 def _call(who: int, options: dict[str, object]) -> Callable[[Signature], Description]:
     def register(function: Signature) -> Description:
         description = _describe(function, who, dict(options))
-        description.number = NUMBERS[description.name]
+        description.number = _number(description.name)
         CALLS[description.name] = description
         return description
 
@@ -133,7 +147,7 @@ def refuse(names: str, errno: int, why: str) -> None:
     """The calls in `names` give `errno` in every variant, because of `why`."""
     for name in names.split():
         CALLS[name] = Description(
-            name, NUMBERS[name], [], REFUSED, errno=errno, note=why, category=_category[0]
+            name, _number(name), [], REFUSED, errno=errno, note=why, category=_category[0]
         )
 
 
@@ -142,7 +156,7 @@ def parent(selector: str, errno: int) -> Callable[[Signature], Description]:
 
     def register(function: Signature) -> Description:
         description = _describe(function, REFUSED, {"errno": errno, "selector": selector})
-        description.number = NUMBERS[description.name]
+        description.number = _number(description.name)
         description.note = "sub-commands are described one by one; an unknown one gives an error"
         CALLS[description.name] = description
         return description

@@ -69,5 +69,6 @@ pub fn report(session: &Session, set: &TaskSet, meeting: &Meeting, kind: Kind, o
     session
         .events
         .event("divergence", serde_json::json!({"task": set.id, "kind": kind.name(), "report": &document}));
+    session.events.tell(&serde_json::json!({"event": "divergence", "summary": document["summary"]}));
     lock(&session.divergences).push(document.to_string());
 }
