@@ -79,7 +79,7 @@ def test_verbose_shows_plan_and_phases() -> None:
     assert done.stdout == ""
     for pattern in (
         r"^stretto: program: +/\S*/true \(ELF",
-        r"^stretto: exec done after [0-9.]+, [0-9.]+ ms$",
+        r"^stretto: spawn done after [0-9.]+, [0-9.]+ ms$",
         r"\d+ calls",
     ):
         assert re.search(pattern, done.stderr, re.MULTILINE), done.stderr
