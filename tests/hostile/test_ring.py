@@ -27,3 +27,12 @@ def test_calls_that_the_leader_only_pretends_to_have_made(call: str, result: str
     assert "ready\n" in done.stdout, str(done)
     assert done.status in (0, DIVERGENCE), str(done)
     assert done.seconds < LAG + SLACK, str(done)
+
+
+@pytest.mark.parametrize("call", ["data", "result", "written", "structure"])
+def test_calls_that_claim_to_have_given_more_than_was_asked_for(call: str, attack: Attempt) -> None:
+    """Followers take over what the leader has got, and nothing beyond what they have room for."""
+    done = attack("excess", call)
+    assert "ready\n" in done.stdout, str(done)
+    assert "believed" not in done.stdout, str(done)
+    assert (done.status, done.kind) == (DIVERGENCE, "ring"), str(done)

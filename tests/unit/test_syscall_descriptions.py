@@ -3,15 +3,18 @@
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stretto.commands import syscalls
 from stretto.errors import StrettoError
+from stretto.syscalls import types
+from stretto.syscalls.bounds import missing
 from stretto.syscalls.builder import DescriptionError
 from stretto.syscalls.compile import HEADER, MAGIC, VERSION, compile_table, load
 from stretto.syscalls.format import describe, format_call
-from stretto.syscalls.language import leader
+from stretto.syscalls.language import LEADER, AtMost, _describe, leader
 from stretto.syscalls.numbers import NUMBERS
 
 #: What no variant may do, in any way (decided for all sub-commands).
@@ -88,6 +91,30 @@ def test_user_descriptions_override(tmp_path: Path) -> None:
     finally:
         calls["getpid"] = original
     assert b"surprise\0" not in compile_table(load())
+
+
+@pytest.mark.parametrize(
+    ("signature", "bound"),
+    [
+        ("(buf: Out[Bytes['ret']], count: Size)", False),
+        ("(buf: Out[Bytes['min(ret, count)']], count: Size)", True),
+        ("(buf: Out[Bytes['ret + 8']], count: Size)", False),
+        ("(buf: Out[Array(Int, 'ret')], count: Size)", False),
+        ("(buf: Out[Bytes['now(length)']], length: InOut[U32])", True),
+        ("(length: InOut[U32], buf: Out[Bytes['now(length)']])", False),
+        ("(length: In[U32], buf: Out[Bytes['now(length)']])", True),
+        ("(at: InOut[struct('s', 16, buf=(0, Out[Bytes['this.size']]), size=(8, U64))])", True),
+        ("(at: InOut[struct('s', 16, size=(8, U64), buf=(0, Out[Bytes['this.size']]))])", False),
+        ("(at: InOut[struct('s', 16, size=(8, U64, 1), buf=(0, Out[Bytes['this.size']]))])", True),
+        ("(path: Out[String()])", False),
+        ("(buf: Out[Bytes['ret']], count: Size) -> AtMost['count']", True),
+        ("(buf: Out[Bytes['ret']], count: Size) -> AtMost['ret']", False),
+    ],
+)
+def test_what_a_call_writes_is_bounded_by_what_was_asked_for(signature: str, bound: bool) -> None:
+    scope: dict[str, Any] = {**vars(types), "AtMost": AtMost}
+    exec(f"def call{signature}: ...", scope)
+    assert bool([*missing(_describe(scope["call"], LEADER, {}))]) is not bound
 
 
 def test_a_misspelt_effect_is_refused() -> None:

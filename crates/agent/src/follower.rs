@@ -6,7 +6,7 @@ use stretto_abi::context::{Context, SIGNAL_POINT};
 use stretto_abi::policy::Mode;
 use stretto_abi::ring::{AHEAD, BY_MONITOR, Cursor, Head, Phase, THEN_SIGNAL};
 use stretto_abi::table::{GIVES_NO_MEMORY, ResultKind, Who};
-use stretto_semantics::{apply, closed_on_exec, digest, failed, gather};
+use stretto_semantics::{apply, can_give, closed_on_exec, digest, failed, gather};
 
 use crate::entry::{Call, Outcome};
 use crate::machine_unsafe::{Local, gate};
@@ -55,6 +55,10 @@ pub fn make(call: &Call<'_>, seat: &Seat<'_>, context: &Context) -> Outcome {
     };
     if head.phase == Phase::Cancelled || head.flags & BY_MONITOR != 0 {
         ring.consume(own, cursor, &head);
+        return Outcome::Monitor;
+    }
+    // More than it has asked for is no result of the kernel's: the monitor says so.
+    if !can_give(call.table, call.row.most(), &call.args, head.result, &mut Local::default()) {
         return Outcome::Monitor;
     }
     if call.row.who() == Who::Each && !same_result(call, context, head.result) {

@@ -15,6 +15,8 @@ pub enum ApplyError {
     Short,
     /// The follower's memory at this address can't be written.
     Fault(u64),
+    /// The stream holds more than the follower has asked for: the leader has not got it from the kernel.
+    Excess,
 }
 
 struct Applier<'a, 't, M, C> {
@@ -101,15 +103,28 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
         };
         // What most calls have, and agents deal with all the time.
         if node.kind == Kind::Bytes {
-            return if dir & DIR_OUT == 0 { Ok(()) } else { self.whole(address) };
+            if dir & DIR_OUT == 0 {
+                return Ok(());
+            }
+            let most = self.own(node.b, base);
+            return self.whole(address, most);
         }
         self.compound((index, &node), address, dir, base, depth)
     }
 
-    /// One item.
-    fn whole(&mut self, address: u64) -> Result<(), ApplyError> {
+    /// One item, of at most so many bytes.
+    fn whole(&mut self, address: u64, most: u64) -> Result<(), ApplyError> {
         let item = self.item()?;
+        if item.len() as u64 > most {
+            return Err(ApplyError::Excess);
+        }
         self.put(address, item)
+    }
+
+    /// What a length or count is by the follower's own arguments and memory. Memory that the call writes is not written
+    /// yet where it decides how much that is (`bounds.py`).
+    fn own(&mut self, expression: u32, base: u64) -> u64 {
+        self.scope.value(expression, base, self.memory).unwrap_or(0)
     }
 
     /// What may have parts.
@@ -124,7 +139,7 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
     ) -> Result<(), ApplyError> {
         let out = dir & DIR_OUT != 0;
         match node.kind {
-            Kind::Struct if out && flat(self.scope.table, index, 0) => self.whole(address),
+            Kind::Struct if out && flat(self.scope.table, index, 0) => self.whole(address, node.c.into()),
             Kind::Struct => {
                 for index in node.a..node.a.saturating_add(node.b) {
                     let Some(field) = self.scope.table.field(index) else {
@@ -142,9 +157,12 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
                 Ok(())
             }
             Kind::Array => {
-                let count = self.number()?.min(MAX_ELEMENTS);
+                let count = self.number()?;
+                if count > self.own(node.b, base).min(MAX_ELEMENTS) {
+                    return Err(ApplyError::Excess);
+                }
                 if out && flat(self.scope.table, node.a, 0) {
-                    return self.whole(address);
+                    return self.whole(address, count * u64::from(node.c));
                 }
                 for element in 0..count {
                     let at = address.wrapping_add(element * u64::from(node.c));
@@ -168,13 +186,17 @@ impl<'a, M: Memory, C: Canon> Applier<'a, '_, M, C> {
                 }
             }
             _ if !out => Ok(()),
-            Kind::Int | Kind::Bytes | Kind::CStr | Kind::Control => self.whole(address),
+            Kind::Int => self.whole(address, node.width.into()),
+            Kind::Control => {
+                let most = self.own(node.b, base);
+                self.whole(address, most)
+            }
             Kind::Address | Kind::Opaque => {
                 let value = self.canon.to_own(self.number()?);
                 self.put(address, &value.to_le_bytes())
             }
             Kind::Iovec => self.vectors(node, address, base),
-            Kind::Ignore | Kind::CStrVec => Ok(()),
+            Kind::Bytes | Kind::CStr | Kind::CStrVec | Kind::Ignore => Ok(()),
         }
     }
 

@@ -163,19 +163,10 @@ impl<M: Memory, B: Before, C: Canon, S: OutSink> Collector<'_, '_, M, B, C, S> {
                 let value = integer(self.memory, address, 8);
                 self.number(self.canon.to_leader(value));
             }
-            Kind::CStr => self.string(address),
             Kind::Iovec => self.vectors(node, address, base),
             Kind::Control => self.control(node, address, base),
-            Kind::Bytes | Kind::Ignore | Kind::CStrVec => {}
+            Kind::Bytes | Kind::CStr | Kind::CStrVec | Kind::Ignore => {}
         }
-    }
-
-    fn string(&mut self, address: u64) {
-        let mut length = 0u64;
-        while length < 4096 && integer(self.memory, address.wrapping_add(length), 1) != 0 {
-            length += 1;
-        }
-        self.item(address, length + 1);
     }
 
     /// One item for all vectors together; the follower spreads it over its own.

@@ -3,7 +3,9 @@
 use stretto_abi::table::{Expr, NONE, Table};
 
 use crate::NESTING;
+use crate::failed;
 use crate::memory::{Before, Memory, NoBefore, integer};
+use crate::shape::vector_count;
 
 /// What an expression may look at.
 pub(crate) struct Scope<'s, 't, B> {
@@ -75,6 +77,14 @@ impl<B: Before> Scope<'_, '_, B> {
             Expr::Shr(one, bits) => inner(one).checked_shr(u32::try_from(bits).unwrap_or(64)).unwrap_or(0),
             Expr::DivUp(one, divisor) => inner(one).div_ceil(divisor.max(1)),
             Expr::Pair(one, other) => inner(one) << 32 | inner(other) & 0xffff_ffff,
+            Expr::Total { arg, count } => {
+                let vectors = self.argument(arg);
+                let count = vector_count(Some(inner(count)));
+                (0..count).fold(0, |total: u64, element| {
+                    let length = integer(memory, vectors.wrapping_add(16 * element + 8), 8);
+                    total.saturating_add(length)
+                })
+            }
             Expr::Unknown => 0,
         }
     }
@@ -83,6 +93,12 @@ impl<B: Before> Scope<'_, '_, B> {
 /// The value of an expression over arguments alone, as it is now; 0 for [`NONE`].
 pub fn evaluate<M: Memory>(table: &Table<'_>, index: u32, args: &[u64; 6], memory: &mut M) -> u64 {
     Scope { table, args, ret: 0, before: &NoBefore }.value(index, 0, memory).unwrap_or(0)
+}
+
+/// Whether a call with these arguments can have given `ret`, by the expression of its call for the greatest result.
+#[inline(always)]
+pub fn can_give<M: Memory>(table: &Table<'_>, most: u32, args: &[u64; 6], ret: i64, memory: &mut M) -> bool {
+    most == NONE || failed(ret) || ret.cast_unsigned() <= evaluate(table, most, args, memory)
 }
 
 /// Whether a new descriptor is closed on exec, by the expression of its call that says so.

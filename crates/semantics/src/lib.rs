@@ -23,7 +23,7 @@ pub use canon::{Canon, Identity, Region, Regions};
 pub use collect::{OutSink, collect};
 pub use compare::first_difference;
 pub use digest::digest;
-pub use expr::{closed_on_exec, evaluate};
+pub use expr::{can_give, closed_on_exec, evaluate};
 pub use gather::{Part, Sink, gather};
 pub use input::{Input, input};
 pub use lookup::{Lookup, find, lookup};

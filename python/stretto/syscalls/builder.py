@@ -127,6 +127,11 @@ class Builder:
             if not isinstance(name, ast.Name):
                 raise ValueError("now() and was() take an argument's name")
             return self._add(3 if function == "now" else 4, scope.arguments[name.id][0], width)
+        if function == "total":
+            vectors, count = arguments
+            if not isinstance(vectors, ast.Name):
+                raise ValueError("total() takes an argument's name and an expression")
+            return self._add(14, scope.arguments[vectors.id][0], self._translate(count, scope))
         parts = [self._translate(argument, scope) for argument in arguments]
         if function == "min":
             return self._add(8, *parts)

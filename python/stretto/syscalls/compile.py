@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 
+from stretto.syscalls import bounds
 from stretto.syscalls.builder import NONE, Builder, DescriptionError, Scope
 from stretto.syscalls.language import (
     CALLS,
@@ -28,7 +29,7 @@ from stretto.syscalls.language import (
 from stretto.syscalls.types import BytesType, Integer, Named, Plain, Pointer, String, Type, everything
 
 MAGIC = b"STRETTO\0"
-VERSION = 2
+VERSION = 3
 HEADER = 80
 FAMILIES = (
     "files descriptors memory processes signals sockets time identity system"
@@ -96,6 +97,8 @@ class _Rows:
         arguments = description.arguments
         if description.mechanism != "recvfds" and makes_in_memory(description):
             raise DescriptionError('calls that say MadeFd need mechanism="recvfds"')
+        for reason in bounds.missing(description):
+            raise DescriptionError(reason)
         scope = Scope(
             {
                 name: (index, kind.width if isinstance(kind, Integer) else 8)
@@ -126,7 +129,7 @@ class _Rows:
             expression(description.cloexec),
             expression(description.mask),
             builder.string(description.note),
-            0,
+            expression(description.result.most),
         )
 
 

@@ -52,7 +52,7 @@ def approvable(description: Description) -> bool:
         and not description.commands
         and description.mechanism in ("plain", "open")
         and not description.flags & STARTS_TASK
-        and description.result in (Number, NewFd)
+        and description.result.kind in (Number.kind, NewFd.kind)
         and not _signals(description)
         and not _arguments(description)
     )
@@ -69,7 +69,7 @@ def _kind(description: Description) -> str:
         return "it starts a task"
     if description.who == EACH and any(isinstance(kind, Pointer) for _, kind in description.arguments):
         return "every variant executes it, and the kernel would read from memory that was not compared"
-    if description.result not in (Number, TaskId):
+    if description.result.kind not in (Number.kind, TaskId.kind):
         return f"its result is no plain number: {description.result.name}"
     return ""
 

@@ -39,16 +39,29 @@ EPERM, EINVAL, ENOTTY, ENOSYS, ENOPROTOOPT = 1, 22, 25, 38, 92
 
 @dataclass(frozen=True)
 class Result:
-    """What a call returns: plain 0, new descriptor 1, address 2, task id 3."""
+    """What a call returns: plain 0, new descriptor 1, address 2, task id 3.
+
+    `most` is an expression: no call with these arguments gives more, but for errors.
+    """
 
     kind: int
     name: str
+    most: str | None = None
 
 
 Number = Result(0, "number")
 NewFd = Result(1, "new descriptor")
 NewAddress = Result(2, "address")
 TaskId = Result(3, "task id")
+
+
+class _AtMost:
+    def __getitem__(self, most: str) -> Result:
+        return Result(0, f"number, at most {most}", most)
+
+
+#: `-> AtMost["count"]`
+AtMost = _AtMost()
 
 
 @dataclass
@@ -104,7 +117,9 @@ def _describe(function: Signature, who: int, options: dict[str, object]) -> Desc
         raise ValueError(f"effect must be one of {', '.join(EFFECTS)}, got {options['effect']!r}")
     result = Number if signature.return_annotation is signature.empty else signature.return_annotation
     if not isinstance(result, Result):
-        raise ValueError(f"{function.__name__}: the result must be Number, NewFd, NewAddress or TaskId")
+        raise ValueError(
+            f"{function.__name__}: the result must be Number, AtMost[...], NewFd, NewAddress or TaskId"
+        )
     return Description(
         name=function.__name__.rstrip("_"),
         number=-1,

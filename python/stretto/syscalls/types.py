@@ -1,8 +1,9 @@
 """Types of arguments and memory. Each knows how to become nodes of the binary table.
 
 Lengths, counts and selectors are written as expressions over argument names: `"count"`, `"ret"`,
-`"ret * 12"`, `"min(was(addrlen), now(addrlen))"`; inside a structure `this.len` is a field as it is now,
-`then.len` as it was before the call.
+`"ret * 12"`, `"min(was(addrlen), now(addrlen))"`, `"total(vec, vlen)"` (the bytes of so many vectors); inside
+a structure `this.len` is a field as it is now, `then.len` as it was before the call. What a call writes has a
+length with a bound (`bounds.py`).
 """
 
 from __future__ import annotations

@@ -144,6 +144,8 @@ pub struct CallRow {
     pub cloexec: u32,
     /// Expression: address of a temporary signal mask.
     pub mask: u32,
+    /// Expression: the greatest result that is no error; [`NONE`](super::NONE) if any may be.
+    pub most: u32,
 }
 
 /// A described call or sub-command, read in place: an agent looks at few of its words with every call.
@@ -218,6 +220,12 @@ impl Row<'_> {
         self.word(80)
     }
 
+    /// Expression: the greatest result that is no error; [`NONE`](super::NONE) if any may be.
+    #[must_use]
+    pub fn most(&self) -> u32 {
+        self.word(92)
+    }
+
     /// The first of its sub-rows, and how many there are.
     pub(super) fn sub_rows(&self) -> (u32, u32) {
         (self.word(72), self.word(76))
@@ -245,6 +253,7 @@ impl Row<'_> {
             cloexec: self.cloexec(),
             mask: self.word(84),
             note: self.word(88),
+            most: self.most(),
         }
     }
 

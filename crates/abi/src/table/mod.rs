@@ -28,7 +28,7 @@ pub use types::{DIR_IN, DIR_OUT, Expr, Field, Kind, NODE_MADE_FD, NODE_ON_ERROR,
 /// First eight bytes of a table.
 pub const MAGIC: [u8; 8] = *b"STRETTO\0";
 /// Bumped whenever a record changes its meaning.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// An index that points nowhere.
 pub const NONE: u32 = u32::MAX;
 
@@ -254,6 +254,7 @@ impl<'t> Table<'t> {
             11 => Expr::Shr(a, b),
             12 => Expr::DivUp(a, b),
             13 => Expr::Pair(a, small),
+            14 => Expr::Total { arg: a, count: small },
             _ => Expr::Unknown,
         })
     }

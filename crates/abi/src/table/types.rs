@@ -105,6 +105,11 @@ pub enum Expr {
     DivUp(u32, u64),
     /// Expression `0` shifted left by 32, or-ed with expression `1` (level and option of a socket option).
     Pair(u32, u32),
+    /// The bytes of the `struct iovec`s that argument `arg` points at, as many as expression `count` says.
+    Total {
+        arg: u32,
+        count: u32,
+    },
     /// A table of a newer version.
     Unknown,
 }

@@ -187,6 +187,19 @@ pub fn unwritable(
     meeting.arrivals[0] = next;
 }
 
+/// Reports a leader whose call has given more than this follower, which has made the same call, has asked for.
+pub fn excessive(
+    session: &Session,
+    set: &Arc<TaskSet>,
+    variant: usize,
+    [leader, own]: [Option<Arc<Arrival>>; 2],
+) {
+    let mut meeting = lock(&set.meeting);
+    meeting.arrivals[0] = leader;
+    meeting.arrivals[variant] = own;
+    react(session, set, &meeting, Kind::Ring, vec![0]);
+}
+
 /// Reports a follower that has come to something else than the leader did when it went ahead.
 pub fn strayed(session: &Session, set: &Arc<TaskSet>, variant: usize, leader: Arc<Arrival>) {
     let mut meeting = lock(&set.meeting);

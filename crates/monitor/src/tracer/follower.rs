@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use stretto_abi::table::{Mechanism, ResultKind};
+use stretto_abi::table::{CallRow, Mechanism, ResultKind};
 use stretto_semantics::{self as semantics, ApplyError, failed};
 use stretto_tracee::{Error, Remote, RemoteCalls, Resume, SignalInfo, set_arguments};
 
 use super::Tracer;
-use super::task::State;
+use super::task::{State, Task};
 use crate::lock;
 use crate::memory::VariantMemory;
 use crate::rendezvous;
@@ -61,16 +61,9 @@ impl Tracer<'_> {
         let Some(row) = result.call else {
             return Ok(());
         };
-        if result.stream.is_empty() {
-            return Ok(());
-        }
         let task = self.tasks.get(&tid).ok_or(Error::Gone)?;
         let args = task.call().ok_or(Error::Unexpected("the thread is in no call"))?.args();
-        let mut memory = VariantMemory::new(Remote::new(tid));
-        let mm = task.mm.borrow();
-        let applied =
-            semantics::apply(&self.table, &row.args, &args, result.ret, &mut memory, &*mm, &result.stream);
-        drop(mm);
+        let applied = self.write_outputs(task, &row, &args, result.ret, &result.stream);
         match applied {
             Ok(()) => Ok(()),
             Err(ApplyError::Fault(address)) => {
@@ -78,8 +71,32 @@ impl Tracer<'_> {
                 rendezvous::unwritable(self.session, &set, self.variant, arrivals, address);
                 Err(Error::Gone)
             }
+            Err(ApplyError::Excess) => {
+                let (set, arrivals) = (Arc::clone(&task.set), [result.arrival.clone(), task.current.clone()]);
+                rendezvous::excessive(self.session, &set, self.variant, arrivals);
+                Err(Error::Gone)
+            }
             Err(ApplyError::Short) => Err(Error::Unexpected("the leader's results are too short")),
         }
+    }
+
+    /// Writes what the leader's call has given, if a call with these arguments can have given that.
+    pub(super) fn write_outputs(
+        &self,
+        task: &Task,
+        row: &CallRow,
+        args: &[u64; 6],
+        ret: i64,
+        stream: &[u8],
+    ) -> Result<(), ApplyError> {
+        let mut memory = VariantMemory::new(Remote::new(task.tid));
+        if !semantics::can_give(&self.table, row.most, args, ret, &mut memory) {
+            return Err(ApplyError::Excess);
+        }
+        if stream.is_empty() {
+            return Ok(());
+        }
+        semantics::apply(&self.table, &row.args, args, ret, &mut memory, &*task.mm.borrow(), stream)
     }
 
     /// Makes remote calls from the stop that the task is parked at: the entry of a call, or its exit when it has done

@@ -103,14 +103,10 @@ impl Tracer<'_> {
         }
         let args = call.args();
         let registers = call.registers;
-        let mut memory = VariantMemory::new(Remote::new(tid));
-        let mm = task.mm.borrow();
-        let applied =
-            semantics::apply(&self.table, &row.args, &args, head.result, &mut memory, &*mm, &record.outputs);
-        drop(mm);
-        match applied {
+        match self.write_outputs(task, &row, &args, head.result, &record.outputs) {
             Ok(()) => {
                 if row.result == ResultKind::NewFd && !failed(head.result) {
+                    let mut memory = VariantMemory::new(Remote::new(tid));
                     let cloexec = semantics::closed_on_exec(&self.table, row.cloexec, &args, &mut memory);
                     self.with_calls(tid, |tracer, calls, _| tracer.placeholder(calls, head.result, cloexec))?;
                 }
@@ -128,6 +124,11 @@ impl Tracer<'_> {
             Err(ApplyError::Fault(address)) => {
                 let arrivals = [Some(self.leader_then(tid, &record)), self.task(tid)?.current.clone()];
                 rendezvous::unwritable(self.session, &set, variant, arrivals, address);
+                Err(Error::Gone)
+            }
+            Err(ApplyError::Excess) => {
+                let arrivals = [Some(self.leader_then(tid, &record)), self.task(tid)?.current.clone()];
+                rendezvous::excessive(self.session, &set, variant, arrivals);
                 Err(Error::Gone)
             }
             Err(ApplyError::Short) => self.strayed(tid, &record),

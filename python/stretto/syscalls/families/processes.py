@@ -1,6 +1,6 @@
 """Processes and threads: born in every variant, known by the leader's ids."""
 
-from stretto.syscalls.language import EACH, EINVAL, ENOSYS, LEADER, LOCAL, TaskId, each, family, leader, local, parent, sub
+from stretto.syscalls.language import AtMost, EACH, EINVAL, ENOSYS, LEADER, LOCAL, TaskId, each, family, leader, local, parent, sub
 from stretto.syscalls.types import (
     Address, Anything, Bytes, Fd, Flags, In, InOut, Int, Out, Path, Pid, Signal, Size, Strings, U32, U64, Unused, struct,
 )
@@ -108,7 +108,7 @@ def futex_waitv(waiters: Unused): ...
 @leader(mechanism="cpus-chosen", partial="moves the leader only")
 def sched_setaffinity(pid: Pid, size: U32, mask: In[Bytes["size"]]): ...
 @leader(effect="query", mechanism="cpus-shown")
-def sched_getaffinity(pid: Pid, size: U32, mask: Out[Bytes["ret"]]): ...
+def sched_getaffinity(pid: Pid, size: U32, mask: Out[Bytes["ret"]]) -> AtMost["size"]: ...
 @leader(effect="query")
 def getcpu(cpu: Out[U32], node: Out[U32], cache: Unused): ...
 @leader()
