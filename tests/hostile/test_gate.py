@@ -95,3 +95,11 @@ def test_all_variants_alike(call: str, attack: Attempt) -> None:
     """All ask for the same: that is the program's wish, made by the monitor as from anywhere else."""
     result = attack("gate", "all", call, "right")
     assert result.status in (0, DIVERGENCE), str(result)
+
+
+def test_no_other_call_is_made_in_place_of_one_that_a_signal_has_interrupted(attack: Attempt) -> None:
+    """All have agreed to the one, not to the other."""
+    done = attack("leaves_call")
+    assert "ready\n" in done.stdout, str(done)
+    assert "unchecked" not in done.files, str(done)
+    assert done.status in (0, DIVERGENCE), str(done)

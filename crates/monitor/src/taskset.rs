@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use stretto_abi::table::CallRow;
-use stretto_semantics::Part;
+use stretto_semantics::{Lookup, Part};
 use stretto_tracee::{Registers, SignalInfo, arguments};
 
 use crate::agent::record::last_calls;
@@ -67,6 +67,16 @@ pub enum Meaning {
     Known(CallRow),
     UnknownNumber,
     UnknownCommand(CallRow, u64),
+}
+
+impl From<Lookup> for Meaning {
+    fn from(found: Lookup) -> Self {
+        match found {
+            Lookup::Known(row) => Self::Known(row),
+            Lookup::UnknownNumber => Self::UnknownNumber,
+            Lookup::UnknownCommand(parent, value) => Self::UnknownCommand(parent, value),
+        }
+    }
 }
 
 /// What a call that the agent has made has given.

@@ -4,7 +4,7 @@
 //! that the caller has poked. The first call of a series that starts at an entry stop replaces the call that is
 //! stopped there; each further one moves the instruction pointer back.
 
-use crate::{Error, Event, Registers, Resume, Stop, Stopped, result, set_arguments, wait_for};
+use crate::{Error, Event, Registers, Resume, Stop, Stopped, is_same_call, result, set_arguments, wait_for};
 
 /// A series of calls in one tracee. [`RemoteCalls::finish`] gives the tracee back.
 #[derive(Debug)]
@@ -62,23 +62,17 @@ impl RemoteCalls {
     /// [`Error::Gone`] if the tracee died.
     pub fn call(&mut self, nr: i64, args: [u64; 6]) -> Result<i64, Error> {
         let stopped = self.stopped.take().ok_or(Error::Gone)?;
-        let mut registers = self.base;
-        set_arguments(&mut registers, &args);
         #[allow(clippy::cast_sign_loss)] // the register holds the same bits
-        if self.at_entry {
-            registers.orig_rax = nr as u64;
-            self.at_entry = false;
-            stopped.set_registers(&registers)?;
+        let mut entered = Registers { orig_rax: nr as u64, ..self.base };
+        set_arguments(&mut entered, &args);
+        if std::mem::take(&mut self.at_entry) {
+            stopped.set_registers(&entered)?;
             stopped.resume(Resume::ToExit, 0)?;
         } else {
-            registers.rip -= 2;
-            registers.rax = nr as u64;
-            registers.orig_rax = u64::MAX;
-            stopped.set_registers(&registers)?;
-            stopped.resume(Resume::Continue, 0)?;
-            self.until(Stop::Entry)?.resume(Resume::ToExit, 0)?;
+            enter(stopped, &entered)?;
+            self.until(Stop::Entry, &entered)?.resume(Resume::ToExit, 0)?;
         }
-        let stopped = self.until(Stop::Exit)?;
+        let stopped = self.until(Stop::Exit, &entered)?;
         let given = result(&stopped.registers()?);
         self.stopped = Some(stopped);
         Ok(given)
@@ -91,13 +85,9 @@ impl RemoteCalls {
     /// [`Error::Gone`] if the tracee died.
     pub fn back_to_entry(&mut self, registers: &Registers) -> Result<(), Error> {
         let stopped = self.stopped.take().ok_or(Error::Gone)?;
-        let mut again = Registers { rip: self.base.rip, ..*registers };
-        again.rip -= 2;
-        again.rax = registers.orig_rax;
-        again.orig_rax = u64::MAX;
-        stopped.set_registers(&again)?;
-        stopped.resume(Resume::Continue, 0)?;
-        let stopped = self.until(Stop::Entry)?;
+        let again = Registers { rip: self.base.rip, ..*registers };
+        enter(stopped, &again)?;
+        let stopped = self.until(Stop::Entry, &again)?;
         if self.base.rip != registers.rip {
             let entered = stopped.registers()?;
             stopped.set_registers(&Registers { rip: registers.rip, rcx: registers.rcx, ..entered })?;
@@ -114,10 +104,15 @@ impl RemoteCalls {
         self.stopped.take().ok_or(Error::Gone)
     }
 
-    fn until(&mut self, wanted: Stop) -> Result<Stopped, Error> {
+    /// Waits for a stop of the call that was `entered`. Where another thread may write to the instruction, it could make
+    /// another call.
+    fn until(&mut self, wanted: Stop, entered: &Registers) -> Result<Stopped, Error> {
         loop {
             let (stopped, event) = wait_for(self.tid)?;
             match event {
+                Event::Stopped(Stop::Entry) if !is_same_call(&stopped.registers()?, entered) => {
+                    return Err(Error::Unexpected("another call in place of the monitor's"));
+                }
                 Event::Stopped(stop) if stop == wanted => return Ok(stopped),
                 Event::Stopped(Stop::Signal(_)) => {
                     if let Ok(info) = stopped.signal_info() {
@@ -136,4 +131,11 @@ impl RemoteCalls {
             }
         }
     }
+}
+
+/// Lets a stopped thread make the call that it is to be at the entry of with these registers.
+fn enter(stopped: Stopped, entered: &Registers) -> Result<(), Error> {
+    let (rip, rax) = (entered.rip - 2, entered.orig_rax);
+    stopped.set_registers(&Registers { rip, rax, orig_rax: u64::MAX, ..*entered })?;
+    stopped.resume(Resume::Continue, 0)
 }

@@ -187,6 +187,17 @@ pub fn unwritable(
     meeting.arrivals[0] = next;
 }
 
+/// Reports a variant that makes another call, `arrival`, before the one has ended that all have agreed to.
+pub fn left_call(session: &Session, set: &Arc<TaskSet>, variant: usize, arrival: Arc<Arrival>) {
+    let mut meeting = lock(&set.meeting);
+    meeting.arrivals[variant] = Some(arrival);
+    let goes_on = react(session, set, &meeting, Kind::Call, vec![variant]);
+    meeting.arrivals[variant] = None;
+    if goes_on {
+        conclude_results(session, set, &mut meeting);
+    }
+}
+
 /// Reports a leader whose call has given more than this follower, which has made the same call, has asked for.
 pub fn excessive(
     session: &Session,

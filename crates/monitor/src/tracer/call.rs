@@ -7,7 +7,7 @@ use stretto_abi::context::{SIGNAL_POINT, TURN_POINT};
 use stretto_abi::ring::WITH_OUTPUTS;
 use stretto_abi::table::{BLOCKS, Mechanism, ResultKind, Who};
 use stretto_semantics::{self as semantics, Identity, Lookup};
-use stretto_tracee::{Error, Remote, Resume, Stopped, arguments, result};
+use stretto_tracee::{Error, Registers, Remote, Resume, Stopped, arguments, is_entered_again, result};
 
 use super::Tracer;
 use super::leader::{is_interrupted, restarts};
@@ -22,7 +22,6 @@ use crate::procfs::await_end;
 use crate::rendezvous;
 use crate::taskset::{Arrival, CallArrival, Done, Meaning, number};
 
-const RESTART_SYSCALL: u64 = 219;
 /// The category of calls after which a process may not open what is the monitor's any more (`CATEGORIES` in
 /// `python/stretto/syscalls/compile.py`).
 const IDENTITY: u8 = 8;
@@ -37,17 +36,19 @@ impl Tracer<'_> {
         }
         let Some(given_back) = self.at_gate(stopped, &registers)? else { return Ok(()) };
         stopped = given_back;
-        match self.task(tid)?.state {
+        let task = self.task(tid)?;
+        let again = task.interrupted.take().is_some_and(|then| is_entered_again(&then, &registers));
+        match task.state {
             // The kernel restarts what a signal without a handler interrupted; followers have stayed put.
-            State::Interrupted(_) => {
-                let nr = self.task(tid)?.call().map(CallArrival::nr);
-                if number(&registers) == RESTART_SYSCALL || Some(number(&registers)) == nr {
-                    self.task(tid)?.state = State::Executing;
-                    return self.resume(stopped, Resume::ToExit, 0);
-                }
+            State::Interrupted(_) if again => {
+                task.state = State::Executing;
+                return self.resume(stopped, Resume::ToExit, 0);
+            }
+            State::Reaping(..) | State::ExecutingEach if again => {
+                return self.resume(stopped, Resume::ToExit, 0);
             }
             State::Reaping(..) | State::ExecutingEach | State::Executing => {
-                return self.resume(stopped, Resume::ToExit, 0);
+                return self.leave_call(stopped, registers);
             }
             State::Held(_) => self.release(tid, None)?,
             _ => {}
@@ -92,8 +93,7 @@ impl Tracer<'_> {
                 }
                 Meaning::Known(row)
             }
-            Lookup::UnknownNumber => Meaning::UnknownNumber,
-            Lookup::UnknownCommand(parent, value) => Meaning::UnknownCommand(parent, value),
+            unknown => unknown.into(),
         };
         let mut collector = Collector::default();
         let mut outputs = None;
@@ -141,6 +141,26 @@ impl Tracer<'_> {
         self.park(stopped, arrival)
     }
 
+    /// A thread makes another call before the one that it is in has ended: no program does that.
+    fn leave_call(&mut self, stopped: Stopped, registers: Registers) -> Result<(), Error> {
+        let tid = stopped.tid();
+        let mut memory = VariantMemory::new(Remote::new(tid));
+        let found = semantics::lookup(&self.table, number(&registers), &arguments(&registers), &mut memory);
+        let arrival = CallArrival {
+            registers,
+            meaning: found.into(),
+            inputs: Collector::default().finish(),
+            deliver: None,
+            program_rip: registers.rip,
+            done: None,
+        };
+        let task = self.task(tid)?;
+        task.stopped = Some(stopped);
+        let set = Arc::clone(&task.set);
+        rendezvous::left_call(self.session, &set, self.variant, Arc::new(Arrival::Call(arrival)));
+        Ok(())
+    }
+
     /// Stops at a rendezvous.
     pub(super) fn park(&mut self, stopped: Stopped, arrival: Arc<Arrival>) -> Result<(), Error> {
         let stopped_tid = stopped.tid();
@@ -174,6 +194,7 @@ impl Tracer<'_> {
                 let registers = stopped.registers()?;
                 if is_interrupted(&registers) {
                     // A signal is next (fork gives way to one, kernel/fork.c): the call begins again behind it.
+                    task.interrupted = Some(registers);
                     return self.resume(stopped, Resume::Continue, 0);
                 }
                 lock(&task.set.history[variant]).leave(result(&registers));
@@ -197,7 +218,9 @@ impl Tracer<'_> {
             }
             State::Reaping(leaders, signal) => {
                 // Another child's SIGCHLD came first: the call begins again behind it.
-                if restarts(result(&stopped.registers()?)) {
+                let registers = stopped.registers()?;
+                if restarts(result(&registers)) {
+                    task.interrupted = Some(registers);
                     return self.resume(stopped, Resume::Continue, 0);
                 }
                 task.stopped = Some(stopped);

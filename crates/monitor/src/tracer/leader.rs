@@ -59,7 +59,9 @@ impl Tracer<'_> {
         let registers = stopped.registers()?;
         let ret = result(&registers);
         if restarts(ret) {
-            self.task(tid)?.state = State::Interrupted(ret);
+            let task = self.task(tid)?;
+            task.state = State::Interrupted(ret);
+            task.interrupted = Some(registers);
             return self.resume(stopped, Resume::Continue, 0);
         }
         self.outcome_known(stopped, registers, ret)

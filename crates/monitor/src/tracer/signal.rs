@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped, signal_bit};
+use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped, arguments, signal_bit};
 
 use stretto_abi::table::Mechanism;
 use stretto_semantics as semantics;
@@ -32,18 +32,21 @@ const TICK_MISSED: Duration = Duration::from_secs(2);
 
 const RT_SIGSUSPEND: u64 = libc::SYS_rt_sigsuspend as u64;
 
-/// Equal but for `orig_rax`, which is only meaningful in a call.
+/// Equal but for `orig_rax`, which is only meaningful in a call, and for segments and flags.
 fn same_place(one: &Registers, other: &Registers) -> bool {
-    one.rip == other.rip
-        && one.rsp == other.rsp
-        && one.rax == other.rax
-        && one.rcx == other.rcx
-        && one.r11 == other.r11
-        && one.rdi == other.rdi
-        && one.rsi == other.rsi
-        && one.rdx == other.rdx
-        && one.rbx == other.rbx
-        && one.rbp == other.rbp
+    let callers = |registers: &Registers| {
+        [
+            registers.rip,
+            registers.rsp,
+            registers.rax,
+            registers.rbx,
+            registers.rcx,
+            registers.rbp,
+            registers.r11,
+        ]
+    };
+    let saved = |registers: &Registers| [registers.r12, registers.r13, registers.r14, registers.r15];
+    callers(one) == callers(other) && saved(one) == saved(other) && arguments(one) == arguments(other)
 }
 
 impl Tracer<'_> {
@@ -91,7 +94,9 @@ impl Tracer<'_> {
                 .event("signal", serde_json::json!({"task": id, "signal": signal, "code": info.code()}));
         }
         let registers = stopped.registers()?;
-        let in_agent = self.in_agent(registers.rip);
+        // A call that stops in the monitor is none of the agent's, wherever its instruction stands.
+        let in_call = !matches!(self.task(tid)?.state, State::Running | State::Held(_));
+        let in_agent = self.in_agent(registers.rip).filter(|_| !in_call);
         if self.is_reminder(tid, &info) {
             self.release(tid, None)?;
             if in_agent.is_some() {

@@ -99,6 +99,8 @@ pub struct Task {
     pub requeued: Option<SignalInfo>,
     /// Leader: signals that have been sent again and are to be delivered as they come.
     pub owed: Vec<Owed>,
+    /// Registers behind a call that a signal has taken it out of and that it is to enter again.
+    pub interrupted: Option<Registers>,
     /// Leader: registers behind the call of a [`State::Held`].
     pub behind: Option<Registers>,
     /// Leader: the last result that it handed out. Kept until the next, so that the thread that allocated it frees
@@ -153,6 +155,7 @@ impl Task {
             halted: false,
             requeued: None,
             owed: Vec::new(),
+            interrupted: None,
             behind: None,
             given: None,
             alongside: None,
