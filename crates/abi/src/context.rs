@@ -97,7 +97,7 @@ pub struct Plan {
     /// Address and length of the policy, see [`crate::policy`].
     pub policy: u64,
     pub policy_length: u64,
-    /// Stands in the first argument register that a call from the gate does not use.
+    /// Stands in the sixth argument register of a call from the gate, which none of them uses.
     pub secret: u64,
     /// Which variant this is; 0 leads.
     pub variant: u32,

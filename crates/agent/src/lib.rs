@@ -1,6 +1,6 @@
 //! What runs inside a variant: compares and replicates calls over the ring, without stopping at the monitor.
 //!
-//! The rules of living here (see `README.md`): no heap, no libc, no thread-local storage, no recursion but what
+//! The rules of living here: no heap, no libc, no thread-local storage, no recursion but what
 //! counts its depth, no writable data of its own, no register state touched but general registers and the lower halves
 //! of the vector registers that the entry saves. Whatever is unclear goes to the monitor: there is one way out for
 //! signals, faults, disagreement and everything too large ([`Exit::Monitor`]).

@@ -53,7 +53,7 @@ impl Notes {
 
     fn part(&mut self, argument: u8, at: usize) {
         match self.parts.get_mut(self.count) {
-            #[allow(clippy::cast_possible_truncation)] // below ROOM
+            #[allow(clippy::cast_possible_truncation)] // a place in a record or in the bulk
             Some(place) => {
                 place.write((argument, at as u32));
                 self.count += 1;

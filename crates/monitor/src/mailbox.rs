@@ -35,7 +35,7 @@ pub enum Decision {
     Alongside,
     /// Skip the call, with this error number.
     Refuse(i32),
-    /// Skip the call, with result 0.
+    /// Skip the call, with a result that the monitor knows.
     Swallow,
     /// Follower: take over what the leader's call gave, and then perhaps a signal.
     Result(Arc<LeaderResult>, Option<Box<SignalInfo>>),

@@ -1,6 +1,6 @@
 //! Warnings about what a program asked for and can't have.
 
-use stretto_abi::table::CallRow;
+use stretto_abi::table::{CallRow, category};
 
 use crate::session::Session;
 use crate::taskset::{CallArrival, Meaning, TaskSet};
@@ -29,12 +29,9 @@ pub fn unknown(session: &Session, set: &TaskSet, call: &CallArrival, meaning: &M
     }
 }
 
-/// Whether the first argument of a call with sub-commands is a descriptor: so it is in its families of calls
-/// (`python/stretto/syscalls/compile.py`, CATEGORIES).
+/// Whether the first argument of a call with sub-commands is a descriptor: so it is in its families of calls.
 fn asks_descriptor(parent: &CallRow) -> bool {
-    const DESCRIPTOR: u8 = 2;
-    const NETWORK: u8 = 6;
-    matches!(parent.category, DESCRIPTOR | NETWORK)
+    matches!(parent.category, category::DESCRIPTOR | category::NETWORK)
 }
 
 #[allow(clippy::cast_possible_truncation)] // descriptors are ints
@@ -42,7 +39,7 @@ fn is_open(tid: i32, fd: u64) -> bool {
     std::fs::symlink_metadata(format!("/proc/{tid}/fd/{}", fd as i32)).is_ok()
 }
 
-/// Notes a refused call in the log; only some are worth a line on the terminal.
+/// Notes a refused call in the log.
 pub fn refused(session: &Session, call: &CallArrival, row: &CallRow) {
     if session.events.logged() {
         let Some(table) = session.table() else { return };

@@ -6,7 +6,6 @@ from .compile import load
 from .language import Description
 from .types import Integer, Plain, Pointer, String, Type
 
-_NO_ARGUMENTS_KNOWN = 6
 _AT_FDCWD = -100
 
 

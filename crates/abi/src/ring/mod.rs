@@ -205,7 +205,7 @@ impl<const WORDS: usize> Shared<WORDS> {
         self.write_head(cursor, nr, flags, (inputs, 0));
     }
 
-    #[allow(clippy::cast_possible_truncation)] // lengths are below ROOM
+    #[allow(clippy::cast_possible_truncation)] // lengths are at most BULK
     fn write_head(&self, cursor: Cursor, nr: u32, flags: u8, (inputs, outputs): (usize, usize)) {
         let at = Self::index(cursor);
         let before = self.posts[0].before.load(Ordering::Relaxed) / LINE as u32;

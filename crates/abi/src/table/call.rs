@@ -42,7 +42,7 @@ pub enum Mechanism {
     RecvFds = 12,
     /// restart_syscall.
     Restart = 13,
-    /// The monitor answers `prctl(PR_SET_DUMPABLE)` and the like without the kernel; result 0.
+    /// The monitor answers without the kernel, as `prctl(PR_SET_PTRACER)`; result 0.
     Swallow = 14,
     /// sched_getaffinity: the program sees the CPUs that it would have natively.
     CpusShown = 15,

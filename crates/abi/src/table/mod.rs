@@ -17,6 +17,7 @@
 //! ```
 
 mod call;
+pub mod category;
 mod types;
 
 pub use call::{

@@ -1,18 +1,15 @@
 //! Calls that would touch the agent's memory, in whichever variant it lies.
 
-use stretto_abi::table::{CallRow, Kind, Mechanism, Table};
+use stretto_abi::table::{CallRow, Kind, Mechanism, Table, category};
 
 use super::image::{AREA, AREAS};
 use crate::config::MAX_VARIANTS;
 use crate::taskset::Inputs;
 
-/// The category of calls about what is mapped (`CATEGORIES` in `python/stretto/syscalls/compile.py`).
-const MEMORY: u8 = 3;
-
 /// Whether a call is about a range of memory: its first argument is an address, the second a length.
 #[must_use]
 pub fn is_about_a_range(table: &Table<'_>, row: &CallRow) -> bool {
-    row.category == MEMORY && table.node(row.args[0]).is_some_and(|node| node.kind == Kind::Address)
+    row.category == category::MEMORY && table.node(row.args[0]).is_some_and(|node| node.kind == Kind::Address)
 }
 
 /// Whether a call means memory where the agents of any variant may lie. It is refused in all of them: the answer must

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use stretto_abi::ring::{Cursor, Head, Phase, Ring};
+use stretto_abi::ring::{CALLED, Cursor, Head, Phase, Ring};
 
 use crate::agent::ring_memory::RingMemory;
 use crate::clock_unsafe::Moment;
@@ -112,7 +112,7 @@ pub fn check_ring(session: &Session, set: &TaskSet) {
         if before != seen {
             meeting.idle[variant] = Some((seen, Moment::roughly_now()));
         } else if since.roughly_elapsed() > RING_PATIENCE {
-            ring.notices.attention[variant].store(1, Ordering::SeqCst);
+            ring.notices.attention[variant].store(CALLED, Ordering::SeqCst);
             meeting.idle[variant] = None;
             sent = true;
         }

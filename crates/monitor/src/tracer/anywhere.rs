@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use stretto_abi::ring::Ring;
+use stretto_abi::ring::{CALLED, Ring};
 use stretto_tracee::{Error, Resume, SignalInfo, Stopped};
 
 use super::Tracer;
@@ -203,7 +203,7 @@ impl Tracer<'_> {
                 return Ok(stopped);
             }
             if in_agent && !unread {
-                ring.notices.attention[variant].store(1, Ordering::SeqCst);
+                ring.notices.attention[variant].store(CALLED, Ordering::SeqCst);
                 ring.announce();
             }
             stopped.resume(Resume::Continue, 0)?;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use stretto_abi::context::{SIGNAL_POINT, TURN_POINT};
 use stretto_abi::ring::WITH_OUTPUTS;
-use stretto_abi::table::{BLOCKS, Mechanism, ResultKind, Who};
+use stretto_abi::table::{BLOCKS, Mechanism, ResultKind, Who, category};
 use stretto_semantics::{self as semantics, Identity, Lookup};
 use stretto_tracee::{Error, Registers, Remote, Resume, Stopped, arguments, is_entered_again, result};
 
@@ -21,10 +21,6 @@ use crate::memory::VariantMemory;
 use crate::procfs::await_end;
 use crate::rendezvous;
 use crate::taskset::{Arrival, CallArrival, Done, Meaning, number};
-
-/// The category of calls after which a process may not open what is the monitor's any more (`CATEGORIES` in
-/// `python/stretto/syscalls/compile.py`).
-const IDENTITY: u8 = 8;
 
 impl Tracer<'_> {
     pub(super) fn on_entry(&mut self, mut stopped: Stopped) -> Result<(), Error> {
@@ -77,7 +73,8 @@ impl Tracer<'_> {
             Lookup::Known(row) => {
                 if done.is_none() && self.in_process(&row) {
                     stopped = self.promote(stopped, &mut registers, &row)?;
-                } else if row.category == IDENTITY {
+                } else if row.category == category::IDENTITY {
+                    // It may not open what is the monitor's any more, behind that.
                     stopped = self.equip(stopped, &registers)?;
                     self.open_together(tid);
                 }
@@ -254,7 +251,7 @@ impl Tracer<'_> {
         let mechanism = task.call().and_then(CallArrival::row).map(|row| row.mechanism);
         task.state = State::ExecutingEach;
         let changes_identity =
-            task.call().and_then(CallArrival::row).is_some_and(|row| row.category == IDENTITY);
+            task.call().and_then(CallArrival::row).is_some_and(|row| row.category == category::IDENTITY);
         match mechanism {
             _ if variant != 0 && changes_identity => self.make_all_real(tid)?,
             Some(Mechanism::Exec) if variant != 0 => self.prepare_exec(tid)?,
