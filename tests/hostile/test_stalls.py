@@ -33,6 +33,24 @@ def test_a_follower_that_does_not_come_to_where_a_signal_is_due(attack: Attempt)
     noticed(attack("stall", "follower", "signals", "ahead", timeout=15), {"timeout"})
 
 
+@pytest.mark.parametrize("variants", [2, 3])
+@pytest.mark.parametrize("who", ["leader", "follower"])
+def test_a_variant_that_returns_to_another_mask(who: str, variants: int, attack: Attempt) -> None:
+    """It would never take the next signal."""
+    noticed(attack("masks", who, "frame", variants=variants, timeout=15), {"result"})
+
+
+def test_a_follower_that_never_takes_the_signal_sent_to_it(attack: Attempt) -> None:
+    """The mask that it waits with is changed after it was compared: its tracer waits for the signal."""
+    noticed(attack("masks", "follower", "memory", timeout=15), {"timeout"})
+
+
+def test_a_run_that_survives_a_follower_that_never_takes_a_signal(attack: Attempt) -> None:
+    result = attack("masks", "follower", "memory", timeout=15, more=("--on-divergence", "audit"))
+    assert (result.status, result.stdout, result.kind) == (0, "ready\nafter\n", "timeout"), str(result)
+    assert result.seconds < LAG + SLACK, str(result)
+
+
 @pytest.mark.parametrize("what", ["open", "open-further", "open-behind", "taken", "garbage"])
 @pytest.mark.parametrize("who", ["leader", "follower"])
 def test_a_variant_that_lies_about_its_turn(who: str, what: str, attack: Attempt) -> None:

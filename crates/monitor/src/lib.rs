@@ -12,6 +12,7 @@ pub mod yardstick;
 mod agent;
 mod approval;
 mod clock_unsafe;
+mod deaf;
 mod divergence;
 mod events;
 mod filter_unsafe;

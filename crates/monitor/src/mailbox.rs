@@ -1,9 +1,9 @@
 //! Messages between tracer threads.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use stretto_tracee::{SignalInfo, Sleeper};
+use stretto_tracee::{Awaited, SignalInfo, Sleeper};
 
 use crate::lock;
 use crate::notify_unsafe::Asked;
@@ -92,9 +92,23 @@ pub struct Message {
 pub struct Mailbox {
     pub sleeper: Padded<Sleeper>,
     queue: Padded<Mutex<VecDeque<Message>>>,
+    /// For whom the reader waits when it does not look here.
+    awaited: OnceLock<Arc<Awaited>>,
 }
 
 impl Mailbox {
+    /// Makes the calling thread the reader.
+    pub fn adopt(&self) {
+        self.sleeper.adopt();
+        let _ = self.awaited.set(Awaited::by_this_thread());
+    }
+
+    /// The one tracee that the reader waits for, and the number of that wait.
+    #[must_use]
+    pub fn awaited(&self) -> Option<(i32, u32)> {
+        self.awaited.get()?.now()
+    }
+
     /// Adds a message and wakes the reader if it sleeps.
     pub fn post(&self, set: u32, decision: Decision) {
         lock(&self.queue).push_back(Message { set, decision });

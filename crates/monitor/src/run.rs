@@ -13,6 +13,7 @@ use crate::agent::Agents;
 use crate::approval::{self, Questions};
 use crate::clock_unsafe;
 use crate::config::Config;
+use crate::deaf::Deaf;
 use crate::events::{Events, Listener};
 use crate::hot::HotSites;
 use crate::lock;
@@ -120,8 +121,9 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
                 signals_unsafe::wake(session.waker);
             });
         }
+        let mut deaf = Deaf::new(session.config.variants);
         while running.load(Ordering::Acquire) > 0 {
-            watch(&session, &set, &forwarder);
+            watch(&session, &set, &forwarder, &mut deaf);
         }
     });
     conclude(&session)
@@ -220,7 +222,7 @@ fn answer(session: &Session, placement: &Placement, questions: &mpsc::Receiver<Q
 }
 
 /// Forwards signals and lets time pass, once.
-fn watch(session: &Session, set: &TaskSet, forwarder: &Forwarder) {
+fn watch(session: &Session, set: &TaskSet, forwarder: &Forwarder, deaf: &mut Deaf) {
     let wanted = session.ticks_wanted.load(Ordering::Acquire) > 0;
     let patience = if wanted { 10 } else { 250 };
     match forwarder.wait(patience) {
@@ -239,6 +241,7 @@ fn watch(session: &Session, set: &TaskSet, forwarder: &Forwarder) {
             for mailbox in &session.mailboxes {
                 mailbox.post(0, Decision::Tick);
             }
+            deaf.look(session);
         }
         News::Dump => {
             for mailbox in &session.mailboxes {

@@ -139,6 +139,13 @@ impl Session {
         self.active().filter(|&variant| variant != 0)
     }
 
+    /// Whether a variant's processes are to end: the run is over, at least for it.
+    #[must_use]
+    pub fn has_done_with(&self, variant: usize) -> bool {
+        let over = || !self.config.wait_for_orphans && lock(&self.ending).is_some();
+        self.killed.load(Ordering::Acquire) || !self.active().any(|other| other == variant) || over()
+    }
+
     /// Makes a set for threads that are about to be born, in an existing process or as its first.
     pub fn new_set(&self, process: Option<u32>) -> Arc<TaskSet> {
         let id = self.next_set.fetch_add(1, Ordering::Relaxed);

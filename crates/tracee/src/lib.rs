@@ -20,7 +20,7 @@ pub use ptrace_unsafe::{Resume, SignalInfo, Stopped, kill_thread, seize, signal_
 pub use remote_call::RemoteCalls;
 pub use sleeper_unsafe::{INTERRUPTED, Sleeper, WAKE_SIGNAL, Waker, install_wake_handler};
 pub use status::{Event, Stop};
-pub use wait_unsafe::{wait, wait_for};
+pub use wait_unsafe::{Awaited, wait, wait_for};
 
 /// The registers of a thread in a stop (`struct user_regs_struct`).
 pub type Registers = libc::user_regs_struct;

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{Error, Event, INTERRUPTED, Sleeper, Stop, Stopped};
 
@@ -11,6 +13,40 @@ const ANY: i32 = libc::__WALL | libc::__WNOTHREAD;
 thread_local! {
     /// What other tracees of this thread have reported while it waited for one.
     static OTHERS: RefCell<VecDeque<(Stopped, Event)>> = const { RefCell::new(VecDeque::new()) };
+    static AWAITED: Arc<Awaited> = Arc::default();
+}
+
+/// For which one of its tracees a thread waits in [`wait_for`]: it can't be told anything meanwhile.
+#[derive(Debug, Default)]
+pub struct Awaited {
+    /// How many waits there have been, then the id, 0 if it does not wait.
+    word: AtomicU64,
+}
+
+impl Awaited {
+    /// That of the calling thread.
+    #[must_use]
+    pub fn by_this_thread() -> Arc<Self> {
+        AWAITED.with(Arc::clone)
+    }
+
+    /// The tracee that is waited for, and the number of that wait.
+    #[must_use]
+    pub fn now(&self) -> Option<(i32, u32)> {
+        let word = self.word.load(Ordering::Relaxed);
+        #[allow(clippy::cast_possible_truncation)] // its halves
+        let (tid, wait) = (word as i32, (word >> 32) as u32);
+        (tid != 0).then_some((tid, wait))
+    }
+
+    fn begin(&self, tid: i32) {
+        let waits = (self.word.load(Ordering::Relaxed) >> 32).wrapping_add(1);
+        self.word.store(waits << 32 | u64::from(tid.cast_unsigned()), Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.word.fetch_and(!u64::from(u32::MAX), Ordering::Relaxed);
+    }
 }
 
 /// The next event of any tracee of this thread. `sleeper` given: blocks until there is one or a message comes;
@@ -30,12 +66,19 @@ pub fn wait(sleeper: Option<&Sleeper>) -> Result<Option<(Stopped, Event)>, Error
     event(answer, status)
 }
 
-/// The next event of one tracee; blocks. What others report meanwhile is kept for [`wait`]: the end of a process's first
+/// The next event of one tracee; blocks, and says so ([`Awaited`]). What others report meanwhile is kept for [`wait`]: the end of a process's first
 /// thread is reported when that of all others has been taken (`kernel/exit.c`, `delay_group_leader`).
 ///
 /// # Errors
 /// [`Error::Gone`] if it was not a tracee any more.
 pub fn wait_for(tid: i32) -> Result<(Stopped, Event), Error> {
+    AWAITED.with(|awaited| awaited.begin(tid));
+    let outcome = next_of(tid);
+    AWAITED.with(|awaited| awaited.end());
+    outcome
+}
+
+fn next_of(tid: i32) -> Result<(Stopped, Event), Error> {
     let mut news = OTHERS.with_borrow_mut(|others| {
         others.iter().position(|(other, _)| other.tid() == tid).and_then(|index| others.remove(index))
     });

@@ -164,6 +164,9 @@ fn react(session: &Session, set: &Arc<TaskSet>, meeting: &Meeting, kind: Kind, o
 
 /// Reports the death of a follower that nobody asked for.
 pub fn unexpected_death(session: &Session, set: &Arc<TaskSet>, variant: usize, signal: i32) {
+    if session.has_done_with(variant) {
+        return;
+    }
     let mut meeting = lock(&set.meeting);
     if react(session, set, &meeting, Kind::Death(signal), vec![variant]) {
         conclude(session, set, &mut meeting);
@@ -329,11 +332,10 @@ fn conclude_results(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting
     }
 }
 
-/// Task ids and what a signal frame restores are each variant's own; failure is not.
+/// Task ids are each variant's own; failure is not.
 fn agreed(row: &CallRow, leader: u64, other: u64) -> bool {
-    match (row.result, row.mechanism) {
-        (_, Mechanism::Sigreturn) => true,
-        (ResultKind::Pid, _) => failed(leader.cast_signed()) == failed(other.cast_signed()),
+    match row.result {
+        ResultKind::Pid => failed(leader.cast_signed()) == failed(other.cast_signed()),
         _ => leader == other,
     }
 }

@@ -198,8 +198,15 @@ impl Tracer<'_> {
                 if task.exec.done && variant != 0 {
                     return self.on_own_image(stopped);
                 }
+                let call = task.call().and_then(CallArrival::row);
+                // The registers of a frame are each variant's own, but all go on with one mask: a signal that a follower
+                // blocked would never come to it.
+                let restored = match call.map(|row| row.mechanism) {
+                    Some(Mechanism::Sigreturn) => Some(stopped.signal_mask()?),
+                    _ => None,
+                };
                 let stopped = if task.exec.done { self.install_agent(stopped)? } else { stopped };
-                self.finished(stopped, registers.rax)
+                self.finished(stopped, restored.unwrap_or(registers.rax))
             }
             State::ExecutingLocal => {
                 let given = result(&stopped.registers()?);

@@ -4,6 +4,8 @@
 //! it takes pending stop signals back (signal(7); kernel/signal.c, prepare_signal), which the program still expects.
 //! Another signal is sent in its place.
 
+use std::sync::Arc;
+
 use stretto_semantics::Canon;
 use stretto_tracee::{
     Error, Event, Registers, Remote, RemoteCalls, Resume, SignalInfo, Stop, Stopped, kill_thread, signal_bit,
@@ -12,6 +14,7 @@ use stretto_tracee::{
 
 use super::Tracer;
 use super::task::{Owed, Task};
+use crate::rendezvous;
 
 /// Signals that are queued, not merged: one of them stands in for SIGCONT.
 const QUEUED: std::ops::RangeInclusive<i32> = 34..=64;
@@ -94,7 +97,9 @@ impl Tracer<'_> {
         }
         let tgid = self.task(tid)?.tgid;
         let own = self.own_info(tid, info);
-        let sent = Sent::send(tgid, tid, info.signal(), stopped.signal_mask()?)?;
+        let blocked = stopped.signal_mask()?;
+        let sent = Sent::send(tgid, tid, info.signal(), blocked)?;
+        self.can_come(tid, sent, blocked)?;
         stopped.resume(Resume::Continue, 0)?;
         match self.until_signal(tid, sent)? {
             Came::Due(stopped) => {
@@ -133,6 +138,7 @@ impl Tracer<'_> {
                     stopped.resume(Resume::Continue, deliver)?;
                 }
                 Event::Stopped(Stop::Entry) => {
+                    self.can_come(tid, sent, stopped.signal_mask()?)?;
                     undo_entry(&stopped, stopped.registers()?)?;
                     stopped.resume(Resume::Continue, 0)?;
                 }
@@ -141,6 +147,16 @@ impl Tracer<'_> {
                 ended => return Err(Error::Ended(ended)),
             }
         }
+    }
+
+    /// Reports a thread that blocks the signal that was sent: all take it, and whoever does as the others does not block it.
+    fn can_come(&mut self, tid: i32, sent: Sent, blocked: u64) -> Result<(), Error> {
+        if blocked & signal_bit(sent.number) == 0 {
+            return Ok(());
+        }
+        let set = Arc::clone(&self.task(tid)?.set);
+        rendezvous::too_late(self.session, &set, self.variant);
+        Err(Error::Gone)
     }
 
     /// Sends the signal again that a call of the leader's was waiting with.

@@ -138,7 +138,7 @@ impl<'s> Tracer<'s> {
 
     /// Runs until no tracee is left.
     pub fn run(&mut self) {
-        self.session.mailboxes[self.variant].sleeper.adopt();
+        self.session.mailboxes[self.variant].adopt();
         loop {
             while let Some(message) = self.session.mailboxes[self.variant].take() {
                 self.obey(message);
