@@ -65,3 +65,25 @@ def test_the_monitors_own_calls_can_not_be_redirected(who: str, attack: Attempt)
     result = attack("redirect", who, files={"victim": content}, more=more, timeout=60)
     assert "ready\n" in result.stdout, str(result)
     assert not result.files, f"another file was opened and written\n{result}"
+
+
+@pytest.mark.parametrize("what", ["exec", "sendmmsg"])
+def test_a_call_without_end_is_refused(what: str, attack: Attempt) -> None:
+    """The monitor neither keeps nor reads all that it names."""
+    result = attack("endless", "all", what)
+    assert result.status == 0, str(result)
+    assert result.stdout in ("ready\nE2BIG, 0\n", "ready\nE2BIG, 1\n"), str(result)
+
+
+@pytest.mark.parametrize("what", ["exec", "sendmmsg"])
+@pytest.mark.parametrize("who", ["leader", "follower"])
+def test_a_call_without_end_that_one_variant_makes(who: str, what: str, attack: Attempt) -> None:
+    result = attack("endless", who, what)
+    assert (result.status, result.stdout, result.kind) == (DIVERGENCE, "ready\n", "call"), str(result)
+
+
+def test_the_last_of_very_many_arguments_is_compared(attack: Attempt) -> None:
+    result = attack("endless", "follower", "last")
+    assert (result.status, result.stdout, result.kind) == (DIVERGENCE, "ready\n", "argument"), str(result)
+    result = attack("endless", "all", "last")
+    assert (result.status, result.stdout) == (0, "ready\n"), str(result)

@@ -141,6 +141,8 @@ pub struct Inputs {
     pub before: Vec<(u64, Vec<u8>)>,
     /// Where digests stand for memory, in order.
     pub digests: Vec<Digests>,
+    /// There is more, which nobody has looked at.
+    pub excessive: bool,
 }
 
 /// Bytes of [`Inputs::bytes`] that are digests.

@@ -6,7 +6,7 @@ use crate::canon::Canon;
 use crate::expr::Scope;
 use crate::memory::{Memory, NoBefore, integer};
 use crate::shape::vector_count;
-use crate::{DEPTH, MAX_BYTES, MAX_ELEMENTS, MAX_STRING, MAX_VECTORS};
+use crate::{DEPTH, MAX_BYTES, MAX_ELEMENTS, MAX_STRING, MAX_STRINGS, MAX_VECTORS};
 
 /// Where the bytes that follow come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,10 @@ pub trait Sink {
     fn fill<M: Memory>(&mut self, memory: &mut M, address: u64, length: usize) -> usize;
     /// Memory that the call may overwrite.
     fn before(&mut self, address: u64, bytes: &[u8]);
+    /// Nothing more is to come: there is no end to what the call names.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 /// How many vectors are fetched together.
@@ -262,7 +266,10 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
     }
 
     fn strings(&mut self, index: u32, place: Place) {
-        for element in 0..MAX_ELEMENTS {
+        for element in 0..MAX_STRINGS {
+            if self.sink.is_full() {
+                return;
+            }
             let address = place.address.wrapping_add(8 * element);
             let mut word = [0u8; 8];
             if self.memory.read(address, &mut word) != 8 {
@@ -302,6 +309,9 @@ impl<M: Memory, C: Canon, S: Sink> Gatherer<'_, '_, M, C, S> {
         }
         let count = self.scope.value(node.b, place.base, self.memory).unwrap_or(0).min(MAX_ELEMENTS);
         for element in 0..count {
+            if self.sink.is_full() {
+                return;
+            }
             let address = place.address.wrapping_add(element * u64::from(node.c));
             self.target(node.a, Place { address, depth: place.depth + 1, ..place });
         }

@@ -38,11 +38,14 @@ pub(crate) const DEPTH: u8 = 8;
 /// How deep expressions may nest.
 pub(crate) const NESTING: u8 = 6;
 /// More bytes than this are never looked at in one buffer (MAX_RW_COUNT, include/linux/fs.h).
-pub(crate) const MAX_BYTES: u64 = 0x7fff_f000;
+pub const MAX_BYTES: u64 = 0x7fff_f000;
 /// More elements than this are never looked at in one array.
 pub(crate) const MAX_ELEMENTS: u64 = 65_536;
 /// UIO_MAXIOV, include/uapi/linux/uio.h.
 pub(crate) const MAX_VECTORS: u64 = 1024;
+/// More strings than this are no program's arguments: with their addresses they have 6 MiB at most (bprm_stack_limits,
+/// fs/exec.c).
+pub(crate) const MAX_STRINGS: u64 = 1 << 20;
 /// MAX_ARG_STRLEN, include/uapi/linux/binfmts.h.
 pub(crate) const MAX_STRING: usize = 131_072;
 

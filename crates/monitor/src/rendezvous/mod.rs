@@ -269,6 +269,9 @@ fn decide(session: &Session, set: &Arc<TaskSet>, meeting: &mut Meeting, leader: 
             return session.post_all(set, &Decision::Refuse(errno));
         }
     };
+    if call.inputs.excessive {
+        return session.post_all(set, &Decision::Refuse(libc::E2BIG));
+    }
     let table = session.table().filter(|_| session.agents.is_some());
     if table.is_some_and(|table| territory::touches(&table, row, &call.args())) {
         return session.post_all(set, &Decision::Refuse(libc::ENOMEM));
