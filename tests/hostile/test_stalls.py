@@ -51,6 +51,11 @@ def test_a_run_that_survives_a_follower_that_never_takes_a_signal(attack: Attemp
     assert result.seconds < LAG + SLACK, str(result)
 
 
+def test_executing_what_could_only_be_waited_for(attack: Attempt) -> None:
+    result = attack("fifo", timeout=15)
+    assert (result.status, result.stdout) == (0, "ready\nEACCES\n"), str(result)
+
+
 @pytest.mark.parametrize("what", ["open", "open-further", "open-behind", "taken", "garbage"])
 @pytest.mark.parametrize("who", ["leader", "follower"])
 def test_a_variant_that_lies_about_its_turn(who: str, what: str, attack: Attempt) -> None:

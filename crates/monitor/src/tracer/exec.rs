@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use stretto_tracee::{Error, Registers, Resume, Stopped};
 
 use super::Tracer;
-use super::open::{file_identity, identity};
+use super::open::{file_identity, identity, regular_file};
 use crate::config::Layout;
 use crate::layout::image;
 use crate::layout::mm::Mm;
@@ -56,9 +56,7 @@ impl Tracer<'_> {
     pub(super) fn keep_program(&mut self, tid: i32, nr: u64, args: &[u64; 6]) -> Result<(), Error> {
         self.begin_answering(tid);
         let by_descriptor = nr == libc::SYS_execveat as u64 && args[4] & libc::AT_EMPTY_PATH as u64 != 0;
-        let program = by_descriptor
-            .then(|| std::fs::File::open(format!("/proc/{tid}/fd/{}", args[0] & 0x7fff_ffff)).ok())
-            .flatten();
+        let program = by_descriptor.then(|| regular_file(tid, args[0] & 0x7fff_ffff)).flatten();
         *lock(&self.task(tid)?.set.program) = program;
         Ok(())
     }

@@ -224,9 +224,11 @@ fn waitid_child(memory: Remote, args: &[u64; 6]) -> i32 {
     i32::from_le_bytes(pid)
 }
 
-/// Whether a new mapping may belong to an ELF image: private, of a file that begins like one.
+/// Whether a new mapping may belong to an ELF image: private, of a file that begins like one. By now the descriptor may
+/// stand for something else, which must not be waited for.
 fn maps_elf(tid: i32, args: &[u64; 6]) -> bool {
     use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
     let flags = args[3];
     if flags & (libc::MAP_ANONYMOUS as u64) != 0 || flags & (libc::MAP_PRIVATE as u64) == 0 {
         return false;
@@ -234,7 +236,10 @@ fn maps_elf(tid: i32, args: &[u64; 6]) -> bool {
     let mut magic = [0; 4];
     #[allow(clippy::cast_possible_truncation)]
     let fd = args[4] as i32;
-    std::fs::File::open(format!("/proc/{tid}/fd/{fd}"))
+    std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(format!("/proc/{tid}/fd/{fd}"))
         .and_then(|mut file| file.read_exact(&mut magic))
         .is_ok()
         && magic == *b"\x7fELF"

@@ -24,10 +24,10 @@ const FIXED: u64 = libc::MAP_FIXED as u64;
 const FIXED_NOREPLACE: u64 = libc::MAP_FIXED_NOREPLACE as u64;
 
 /// Opens a descriptor of the monitor's in the tracee, whose path stands at `place`. `None`: that is not possible there (a
-/// changed root directory, other rights), or what was opened is something else.
+/// changed root directory, other rights), or what was opened is something else, which must not be waited for.
 fn open_ours(calls: &mut RemoteCalls, fd: i32, mode: i32, place: u64) -> Result<Option<u64>, Error> {
     #[allow(clippy::cast_sign_loss)]
-    let flags = (mode | libc::O_CLOEXEC) as u64;
+    let flags = (mode | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY) as u64;
     #[allow(clippy::cast_sign_loss)] // AT_FDCWD as the kernel reads it
     let answer = calls.call(libc::SYS_openat, [libc::AT_FDCWD as u64, place, flags, 0, 0, 0])?;
     let Ok(opened) = u64::try_from(answer) else { return Ok(None) };

@@ -5,9 +5,10 @@
 //! path leads to may change in between; then it closes what it has opened.
 
 use std::ffi::OsStr;
-use std::fs::Metadata;
+use std::fs::{File, Metadata, OpenOptions};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use stretto_semantics::Part;
@@ -120,6 +121,15 @@ fn may_be_opened_twice(facts: &Metadata) -> bool {
 pub(super) fn readable(tid: i32, fd: i64) -> Option<(u64, u64)> {
     let facts = std::fs::metadata(format!("/proc/{tid}/fd/{fd}")).ok()?;
     may_be_opened_twice(&facts).then(|| identity(&facts))
+}
+
+/// The file that a descriptor of `tid` stands for, open for reading, if it is a regular one. Nobody has agreed to anything
+/// yet: opening a FIFO could wait, or let its writer go on, and devices do what they like.
+pub(super) fn regular_file(tid: i32, fd: u64) -> Option<File> {
+    let open = |path: String, flags| OpenOptions::new().read(true).custom_flags(flags).open(path).ok();
+    let file = open(format!("/proc/{tid}/fd/{fd}"), libc::O_PATH)?;
+    let is_regular = file.metadata().is_ok_and(|facts| facts.is_file());
+    is_regular.then(|| open(format!("/proc/self/fd/{}", file.as_raw_fd()), libc::O_NONBLOCK)).flatten()
 }
 
 /// Device and inode of what a descriptor of `tid` stands for.

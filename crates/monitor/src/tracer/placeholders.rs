@@ -138,7 +138,8 @@ impl Tracer<'_> {
         }
         let mut answer = -1;
         for &mode in modes {
-            let flags = (mode | libc::O_CLOEXEC) as u64;
+            // Whatever stands there by then, it must not wait or get a terminal (open(2)).
+            let flags = (mode | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY) as u64;
             answer = calls.call(libc::SYS_openat, [libc::AT_FDCWD as u64, place, flags, 0, 0, 0])?;
             if answer >= 0 {
                 break;
