@@ -87,3 +87,14 @@ def test_the_last_of_very_many_arguments_is_compared(attack: Attempt) -> None:
     assert (result.status, result.stdout, result.kind) == (DIVERGENCE, "ready\n", "argument"), str(result)
     result = attack("endless", "all", "last")
     assert (result.status, result.stdout) == (0, "ready\n"), str(result)
+
+
+def test_only_the_leader_writes_a_file_that_is_mapped(attack: Attempt) -> None:
+    """A follower's stores are compared with nobody's."""
+    result = attack("mapped", "follower", "w", files={"file": bytes(4096)})
+    assert (result.status, result.stdout) == (0, "ready\ninnocent"), str(result)
+
+
+def test_a_file_that_is_mapped_to_be_read_stays_so(attack: Attempt) -> None:
+    result = attack("mapped", "follower", "r", files={"file": bytes(4096)})
+    assert (result.status, result.stdout) == (0, "ready\nEACCES"), str(result)

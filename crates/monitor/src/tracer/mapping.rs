@@ -6,7 +6,7 @@ use stretto_tracee::{Error, RemoteCalls};
 
 use super::Tracer;
 use super::open::file_identity;
-use super::placeholders::held_by_leader;
+use super::placeholders::{held_by_leader, may_be_written};
 use crate::config::Layout;
 use crate::layout::mm::page_up;
 use crate::remote::{close, expect};
@@ -90,9 +90,12 @@ impl Tracer<'_> {
         let leader_tid = self.task(calls.tid())?.set.tid(0);
         let shared =
             args[3] & 0xf == libc::MAP_SHARED as u64 || args[3] & 0xf == libc::MAP_SHARED_VALIDATE as u64;
-        if shared && args[2] & libc::PROT_WRITE as u64 != 0 {
-            // Only the leader's stores may reach the file.
+        if shared && may_be_written(leader_tid, fd) {
+            // Only the leader's stores may reach the file, also if they are allowed later (mprotect(2)). Until it stores
+            // something a follower sees the file's own pages, as the leader does.
             args[3] = args[3] & !0xf | libc::MAP_PRIVATE as u64;
+        }
+        if shared && args[2] & libc::PROT_WRITE as u64 != 0 {
             self.session.events.warn(
                 "shared-memory",
                 "mmap",
@@ -111,7 +114,7 @@ impl Tracer<'_> {
             self.replace(calls, call, (leader_tid, fd), fd, libc::O_RDONLY)?;
             return Ok(None);
         }
-        let opened = self.reopen(calls, call, (leader_tid, fd), &[libc::O_RDWR, libc::O_RDONLY])?;
+        let opened = self.reopen(calls, call, (leader_tid, fd), libc::O_RDONLY)?;
         args[4] = opened;
         Ok(Some(opened))
     }

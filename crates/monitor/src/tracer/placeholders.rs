@@ -102,7 +102,7 @@ impl Tracer<'_> {
     ) -> Result<(), Error> {
         let cloexec = closed_on_exec(calls.tid(), fd);
         close(calls, fd.cast_unsigned())?;
-        let opened = match self.reopen(calls, call, held, &[mode]) {
+        let opened = match self.reopen(calls, call, held, mode) {
             Err(error @ Error::Os { .. }) => {
                 self.placeholder(calls, fd, cloexec)?;
                 return Err(error);
@@ -118,14 +118,14 @@ impl Tracer<'_> {
         Ok(())
     }
 
-    /// Opens what a descriptor of another process stands for, through `/proc`, in the first of these modes that is allowed.
+    /// Opens what a descriptor of another process stands for, through `/proc`.
     #[allow(clippy::cast_sign_loss)]
     pub(super) fn reopen(
         &mut self,
         calls: &mut RemoteCalls,
         call: &CallArrival,
         (holder, fd): (i32, i64),
-        modes: &[i32],
+        mode: i32,
     ) -> Result<u64, Error> {
         let path = format!("/proc/{holder}/fd/{fd}\0");
         // The top of the stack is certainly mapped, and the thread that owns it is stopped.
@@ -136,15 +136,9 @@ impl Tracer<'_> {
         {
             return Err(Error::Os { call: "process_vm_writev", errno: libc::EFAULT });
         }
-        let mut answer = -1;
-        for &mode in modes {
-            // Whatever stands there by then, it must not wait or get a terminal (open(2)).
-            let flags = (mode | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY) as u64;
-            answer = calls.call(libc::SYS_openat, [libc::AT_FDCWD as u64, place, flags, 0, 0, 0])?;
-            if answer >= 0 {
-                break;
-            }
-        }
+        // Whatever stands there by then, it must not wait or get a terminal (open(2)).
+        let flags = (mode | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY) as u64;
+        let answer = calls.call(libc::SYS_openat, [libc::AT_FDCWD as u64, place, flags, 0, 0, 0])?;
         let _ = memory.write(place, &saved);
         if answer < 0 && is_ending(holder) {
             // A signal has ended the leader; this variant ends when that is reported.
@@ -165,13 +159,18 @@ impl Tracer<'_> {
 /// How to open what a placeholder stands for, if it is a directory, or a file that the leader reads.
 pub(super) fn held_by_leader(tid: i32, leader_tid: i32, fd: i64) -> Option<i32> {
     let facts = std::fs::metadata(format!("/proc/{leader_tid}/fd/{fd}")).ok()?;
-    let reads = || flags_of(leader_tid, fd).is_some_and(|flags| flags & libc::O_ACCMODE == libc::O_RDONLY);
+    let reads = || !may_be_written(leader_tid, fd);
     let mode = match facts.file_type() {
         kind if kind.is_dir() => libc::O_PATH,
         kind if kind.is_file() && reads() => libc::O_RDONLY,
         _ => return None,
     };
     (file_identity(tid, fd) != Some(identity(&facts))).then_some(mode)
+}
+
+/// Whether a descriptor of `tid` is not open for reading only, as far as the kernel tells.
+pub(super) fn may_be_written(tid: i32, fd: i64) -> bool {
+    flags_of(tid, fd).is_none_or(|flags| flags & libc::O_ACCMODE != libc::O_RDONLY)
 }
 
 fn closed_on_exec(tid: i32, fd: i64) -> bool {
