@@ -18,6 +18,13 @@ def test_a_variant_that_stays_behind(who: str, how: str, call: str, attack: Atte
     noticed(attack("stall", who, how, call, timeout=15), {"timeout"})
 
 
+@pytest.mark.parametrize("policy", ["balanced", "fast"])
+@pytest.mark.parametrize("call", ["ahead", "lockstep"])
+def test_a_leader_that_waits_for_what_nobody_has_agreed_to(call: str, policy: str, attack: Attempt) -> None:
+    """Calls of the program's may take as long as they like, if followers have come to them."""
+    noticed(attack("stall", "leader", "waits", call, more=("--policy", policy), timeout=15), {"timeout"})
+
+
 @pytest.mark.parametrize("who", ["leader", "follower"])
 def test_a_variant_that_stays_behind_two_others(who: str, attack: Attempt) -> None:
     noticed(attack("stall", who, "loop", "ahead", variants=3), {"timeout"})

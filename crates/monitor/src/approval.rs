@@ -62,12 +62,7 @@ pub fn agreement(session: &Session, table: &Table<'_>, ring: &RingMemory, call: 
     let cursor = ring.cursor(0);
     let key = (agents.key, cursor.number);
     let digest = semantics::digest(table, (row.row, &row.args), call.args, &mut memory, &Identity, key);
-    // Whoever is done with a record has seen it taken back, and comes with the call another time.
-    let has_come = |follower: usize| {
-        ring.has_agreed(cursor, follower)
-            && ring.posts[follower].done.load(Ordering::Relaxed) == cursor.number
-    };
-    if !session.followers().all(has_come) {
+    if !session.followers().all(|follower| ring.waits_in(cursor, follower)) {
         let published = ring.look(cursor).is_some_and(|head| head.phase == Phase::Published);
         return if published { Agreement::NotYet } else { Agreement::None };
     }

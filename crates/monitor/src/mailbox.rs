@@ -60,6 +60,9 @@ pub enum Decision {
     SignalTaken,
     /// The leader is gone: end this task's process.
     Kill,
+    /// Follower: the leader's process is gone, and had told nobody before: end this task's when it has looked at what the
+    /// leader's has left.
+    Outlive,
     /// This variant is dropped: end all of it.
     Drop,
     /// Follower: it has come here with records of the ring that it has not looked at.

@@ -16,10 +16,6 @@ static long make(void) {
     return hot(SYS_mkdir, (long)agreed, 0700, 0);
 }
 
-static volatile struct post *post_of(int other) {
-    return (volatile struct post *)(context()->ring + PAGE * (1 + (uint64_t)other));
-}
-
 /* Publishes the record of `make`, as the agent does, and waits until the follower has agreed. */
 static void publish(void) {
     volatile uint64_t *record = records() + post()->at / 8;

@@ -124,8 +124,12 @@ struct post {
     uint64_t calls, bulk, seen[MAX_VARIANTS];
 };
 
+static inline volatile struct post *post_of(int variant) {
+    return (volatile struct post *)(context()->ring + PAGE * (1 + (uint64_t)variant));
+}
+
 static inline volatile struct post *post(void) {
-    return (volatile struct post *)(context()->ring + PAGE * (1 + (uint64_t)variant()));
+    return post_of(variant());
 }
 
 static inline volatile uint64_t *records(void) {

@@ -1,6 +1,6 @@
 /* stall WHO HOW: one variant does not go on, while the others make calls until the ring is full, and further.
-   HOW: "loop"; "busy": it looks as if it did something; "asleep": at its gate; "dies"; "signals": the others are to
-   take a signal meanwhile. */
+   HOW: "loop"; "busy": it looks as if it did something; "asleep": at its gate; "waits": in other calls of the program's there,
+   again and again; "dies"; "signals": the others are to take a signal meanwhile. */
 #include "hostile.h"
 #include <sys/time.h>
 
@@ -21,6 +21,8 @@ __attribute__((noreturn)) static void stall(const char *how) {
             post()->calls++;
         if (strcmp(how, "asleep") == 0)
             at_gate(449 /* futex_waitv */, (long)&waiter, 1, 0, 0, 0, (long)plan()->secret);
+        if (strcmp(how, "waits") == 0)
+            at_gate(SYS_poll, 0, 0, 100, 0, 0, (long)plan()->secret);
         __asm__ volatile("");
     }
 }

@@ -5,7 +5,7 @@ use std::mem::offset_of;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-use stretto_abi::ring::{MAX_VARIANTS, Post, Ring, RingWithBulk};
+use stretto_abi::ring::{Cursor, MAX_VARIANTS, Post, Ring, RingWithBulk};
 
 use super::shared_unsafe::{Shared, wake};
 use super::words::copy;
@@ -92,6 +92,13 @@ impl RingMemory {
         let bulk = within(offset_of!(RingWithBulk, bulk), self.bulk());
         bulk.or_else(|| within(offset_of!(RingWithBulk, ring.data), &self.data[..]))
             .filter(|(words, at)| *at < size_of_val(*words))
+    }
+
+    /// Whether `follower` has agreed to the record at `cursor`, and waits for its outcome. Whoever is done with a record has
+    /// seen it taken back, and comes with the call another time.
+    #[must_use]
+    pub fn waits_in(&self, cursor: Cursor, follower: usize) -> bool {
+        self.has_agreed(cursor, follower) && self.cursor(follower).number == cursor.number
     }
 
     /// Threads of the process take turns from now on.

@@ -42,6 +42,20 @@ pub fn own() -> Vec<Rule> {
     ]
 }
 
+/// Whether a call at the gate is one of those, but for restarting, which is the program's.
+#[must_use]
+pub fn is_own(nr: u64, args: &[u64; 6]) -> bool {
+    let holds = |(arg, value): &(u8, u32)| args[usize::from(*arg)] == u64::from(*value);
+    let alike = |rule: &Rule| rule.with_secret.iter().any(|conditions| conditions.iter().all(holds));
+    own().iter().any(|rule| u64::from(rule.nr) == nr && alike(rule))
+}
+
+/// Whether it is that.
+#[must_use]
+pub fn restarts(nr: u64) -> bool {
+    nr == u64::from(RESTART_SYSCALL)
+}
+
 /// What followers hold in place of a new descriptor of the leader's.
 #[must_use]
 pub fn placeholder() -> Rule {

@@ -41,6 +41,27 @@ pub(super) fn unread(ring: &Ring, variant: usize) -> Option<(Cursor, Head)> {
     None
 }
 
+/// The record that `variant` has to look at next, of those that a leader has left that runs no more. It has looked at what
+/// it has agreed to.
+pub fn left(ring: &Ring, variant: usize) -> Option<(Cursor, Head)> {
+    let mut cursor = ring.cursor(variant);
+    for _ in 0..stretto_abi::ring::DATA / 64 {
+        let head = ring.look(cursor)?;
+        if head.phase != Phase::Cancelled {
+            let agreed = head.phase == Phase::Published && ring.has_agreed(cursor, variant);
+            return (!agreed).then_some((cursor, head));
+        }
+        // The thread may run: it is for its agent to go past it.
+        cursor = Ring::behind(cursor, &head);
+    }
+    None
+}
+
+/// Whether `variant` waits here for the others.
+pub fn waits_here(set: &TaskSet, variant: usize) -> bool {
+    lock(&set.meeting).arrivals[variant].is_some()
+}
+
 /// Sends followers on their way that have come here before the leader's record of their call was whole: the leader may
 /// not come here for long.
 pub fn send_on(session: &Session, set: &TaskSet) {

@@ -1,6 +1,7 @@
 //! Where variants meet: who comes last compares and decides.
 
 mod ahead;
+mod at_gate;
 mod late;
 
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use stretto_abi::table::{CallRow, Mechanism, ResultKind, Who};
 use stretto_semantics::failed;
 
 use ahead::{astray, behind, unread};
-pub use ahead::{caught_up, check_ring, go_past, missed, send_on};
+pub use ahead::{caught_up, check_ring, go_past, left, missed, send_on, waits_here};
+pub use at_gate::{AtGate, awaited, is_expected};
 pub use late::{check_lag, forgive_lag, leader_is_missing, too_late};
 
 use crate::agent::territory;

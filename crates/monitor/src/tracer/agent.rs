@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use stretto_abi::context::{Context, REGIONS, REGIONS_AT, RESULT, RING, TURNS};
+use stretto_abi::policy::{Mode, mode};
 use stretto_abi::ring::{CALLED, WAITED_FOR};
+use stretto_semantics::{self as semantics, Identity, Lookup};
 use stretto_tracee::{Error, Registers, Remote, RemoteCalls, Stopped};
 
 use super::Tracer;
@@ -13,8 +15,11 @@ use super::mapped::{map_agent, map_ring};
 use super::rewrite::register;
 use crate::agent::image::Image;
 use crate::agent::ring_memory::RingMemory;
-use crate::agent::{Agents, blob};
+use crate::agent::{Agents, blob, rules};
+use crate::gather::Collector;
 use crate::lock;
+use crate::memory::VariantMemory;
+use crate::rendezvous::{self, AtGate};
 use crate::taskset::TaskSet;
 
 impl<'s> Tracer<'s> {
@@ -224,22 +229,42 @@ impl<'s> Tracer<'s> {
         }
     }
 
-    /// Whether the thread waits in a call that its agent has made (proc_pid_syscall(5): the last word is the instruction
-    /// pointer). A leader that goes ahead may wait there as long as it likes, and followers for it.
+    /// Leader: whether the thread waits in a call that its agent has made, and that followers wait for: it may do so as
+    /// long as it likes. One that has been taken over may make others there.
     pub(super) fn waits_at_gate(&self, tid: i32) -> bool {
-        let text = std::fs::read_to_string(format!("/proc/{tid}/syscall")).unwrap_or_default();
-        // Waiting for followers is no call of the program's, nor is waking them (`agent::rules`).
-        let mut words = text.split_whitespace();
-        let own = match (words.next(), words.nth(1)) {
-            (Some("202"), operation) => operation == Some("0x1"),
-            (nr, _) => nr.is_none_or(|nr| ["449", "24"].contains(&nr)),
-        };
-        if own {
-            return false;
+        let Some(task) = self.tasks.get(&tid) else { return false };
+        let call = self.call_at_gate(tid, &task.set);
+        call.is_some_and(|call| rendezvous::is_expected(self.session, &task.set, &call))
+    }
+
+    /// The call that the thread waits in at its gate (proc_pid_syscall(5): number, arguments, stack and instruction pointer).
+    fn call_at_gate(&self, tid: i32, set: &TaskSet) -> Option<AtGate> {
+        let text = std::fs::read_to_string(format!("/proc/{tid}/syscall")).ok()?;
+        let (nr, rest) = text.split_once(' ')?;
+        let nr: u64 = nr.parse().ok()?;
+        let hexadecimal = |word: &str| u64::from_str_radix(word.strip_prefix("0x")?, 16).ok();
+        let words: Vec<u64> = rest.split_whitespace().map_while(hexadecimal).collect();
+        let [args @ .., _, rip] = words.first_chunk::<8>()?;
+        // Waiting for followers is no call of the program's, nor is waking them, or letting them run (`agent::rules`).
+        if self.in_agent(*rip) != Some(blob::GATE_AFTER) || rules::is_own(nr, args) {
+            return None;
         }
-        let word = text.split_whitespace().next_back().and_then(|word| word.strip_prefix("0x"));
-        let rip = word.and_then(|digits| u64::from_str_radix(digits, 16).ok());
-        rip.and_then(|rip| self.in_agent(rip)) == Some(blob::GATE_AFTER)
+        // The kernel has kept the arguments.
+        let nr = if rules::restarts(nr) { rendezvous::awaited(set)? } else { nr };
+        Some(AtGate { nr, ahead: self.inputs_ahead(tid, nr, args) })
+    }
+
+    /// The inputs of a call with which the leader may go ahead.
+    fn inputs_ahead(&self, tid: i32, nr: u64, args: &[u64; 6]) -> Option<Vec<u8>> {
+        let mut memory = VariantMemory::new(Remote::new(tid));
+        let Lookup::Known(row) = semantics::lookup(&self.table, nr, args, &mut memory) else { return None };
+        let policy = self.session.config.policy.as_deref().unwrap_or(&[]);
+        if mode(policy, row.row) != Mode::Ahead {
+            return None;
+        }
+        let mut collector = Collector::default();
+        semantics::gather(&self.table, &row.args, args, &mut memory, &Identity, &mut collector);
+        Some(collector.finish().bytes)
     }
 
     /// Leader: the thread needs its ring no more.

@@ -125,8 +125,9 @@ impl Tracer<'_> {
         Ok(())
     }
 
-    /// Follower: it takes longer than it may until the thread can take the leader's signal.
-    fn check_delay(&mut self, tid: i32) -> Result<(), Error> {
+    /// Follower: whether it takes longer than it may until the thread can take the leader's signal, or has looked at what
+    /// the leader has left.
+    pub(super) fn check_delay(&mut self, tid: i32) -> Result<(), Error> {
         let limit = self.session.config.timeout;
         let task = self.task(tid)?;
         let delay = task.delay.get_or_insert_with(|| {

@@ -91,12 +91,17 @@ impl Tracer<'_> {
         // killed ends with its first thread's report, also if that thread had ended long before; other threads also end when
         // one of them calls exec.
         let killed = matches!(ending, Ending::Signalled(_));
+        // Followers that job control has stopped with it would look at nothing.
+        let outlived = !expected && !task.halted;
         if (killed || !expected) && task.tid == task.tgid {
-            self.session.post_followers(&task.set, &Decision::Kill);
+            let decision = if outlived { Decision::Outlive } else { Decision::Kill };
+            self.session.post_followers(&task.set, &decision);
         }
         if task.set.id == 1 && !self.session.config.wait_for_orphans {
-            for mailbox in &self.session.mailboxes {
-                mailbox.post(0, Decision::Drop);
+            let outlived = outlived && task.tid == task.tgid;
+            let ends_now = |variant: &usize| *variant == 0 || !outlived;
+            for variant in (0..self.session.config.variants).filter(ends_now) {
+                self.session.mailboxes[variant].post(0, Decision::Drop);
             }
         }
     }

@@ -3,6 +3,7 @@
 //! The loop takes two kinds of news: stops of its own tracees, and messages from the other tracers. A stop
 //! that is a rendezvous parks the thread; whoever comes last decides and posts to all (`crate::rendezvous`).
 
+mod aftermath;
 mod agent;
 mod alongside;
 mod anywhere;
@@ -291,6 +292,10 @@ impl<'s> Tracer<'s> {
                 let outcome = self.follow_turn(process, next, counted);
                 return self.settle(0, outcome);
             }
+            Decision::Outlive => {
+                let outcome = self.outlive(set);
+                return self.settle(0, outcome);
+            }
             Decision::Followed { process } => {
                 let outcome = self.pass_turn(process);
                 return self.settle(0, outcome);
@@ -349,6 +354,7 @@ impl<'s> Tracer<'s> {
             Decision::Proceed => self.proceed(tid),
             Decision::Kill => self.kill(tid),
             Decision::Drop
+            | Decision::Outlive
             | Decision::Recheck
             | Decision::Tick
             | Decision::Dump

@@ -136,7 +136,7 @@ impl Tracer<'_> {
     }
 
     /// The follower has come to something else than the leader did at this place.
-    fn strayed(&mut self, tid: i32, record: &Record) -> Result<(), Error> {
+    pub(super) fn strayed(&mut self, tid: i32, record: &Record) -> Result<(), Error> {
         let leader = self.leader_then(tid, record);
         let set = Arc::clone(&self.task(tid)?.set);
         rendezvous::strayed(self.session, &set, self.variant, leader);

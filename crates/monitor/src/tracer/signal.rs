@@ -111,6 +111,9 @@ impl Tracer<'_> {
         }
         if !has_handler(tid, signal) {
             self.release(tid, None)?;
+            if self.raised_at_gate(tid, &info, &registers) {
+                return self.make_again(stopped, registers);
+            }
             return self.resume(stopped, Resume::Continue, signal);
         }
         if self.owes_handler(tid, signal)? {

@@ -110,7 +110,7 @@ pub struct Task {
     pub alongside: Option<Alongside>,
     /// Follower: what the leader's call has given, whose descriptors are still to be made.
     pub due: Option<Arc<LeaderResult>>,
-    /// Follower: how long the leader's signal has waited for it.
+    /// Follower: how long the leader's signal, or the leader's end, has waited for it.
     pub delay: Option<Lag>,
     pub birth: Birth,
     /// What was patched or restored while it forked: the child may have either, or some of it.
