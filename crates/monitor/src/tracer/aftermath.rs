@@ -22,8 +22,12 @@ impl Tracer<'_> {
     /// Leader, stopped by a signal for which it has no handler: whether a call that was made at the gate has raised it.
     /// Nothing was written then, or a part that nobody will read, so it can be made again where all variants meet.
     pub(super) fn raised_at_gate(&self, tid: i32, info: &SignalInfo, registers: &Registers) -> bool {
-        let own = self.tasks.get(&tid).is_some_and(|task| task.tgid == info.sender());
-        let at_gate = self.leads() && self.is_at_gate(registers) && registers.orig_rax.cast_signed() >= 0;
+        let Some(task) = self.tasks.get(&tid) else { return false };
+        let own = task.tgid == info.sender();
+        // A call that stops in the monitor is none of the agent's, wherever its instruction stands.
+        let at_gate = matches!(task.state, State::Running)
+            && self.is_at_gate(registers)
+            && registers.orig_rax.cast_signed() >= 0;
         let given = result(registers);
         let whole =
             registers.orig_rax == libc::SYS_write.cast_unsigned() && given.cast_unsigned() == registers.rdx;
