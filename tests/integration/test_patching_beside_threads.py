@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.cli.filters import deny
 from tests.support.build import compiled
-from tests.support.runner import TIERS, environment, fresh, guarded
+from tests.support.runner import TIERS, environment, fresh, guarded, run
 
 MEMBARRIER = 324
 REASON = "not patched: other threads run, and the kernel has no membarrier for them"
@@ -52,3 +52,16 @@ def test_sites_stay_as_they_are_where_processors_can_not_be_told(forbidden: bool
     )
     assert done.returncode == 42, done.stderr
     assert (REASON in done.stderr) == forbidden, done.stderr
+
+
+@pytest.mark.parametrize("variants", [2, 3])
+@pytest.mark.parametrize("policy", ["strict", "balanced", "fast"])
+def test_an_interrupted_call_is_entered_again_where_its_site_was_patched(
+    policy: str, variants: int, tmp_path: Path
+) -> None:
+    source = Path(__file__).with_name("interrupted_beside_patches.c")
+    program = compiled(tmp_path / "interrupted", [source], "-pthread")
+    # By default a site is patched when it has been reached some times, not at once.
+    options = ("--policy", policy, "--timeout", "5")
+    seen = run([program], fresh(tmp_path / "work"), variants=variants, options=options)
+    assert seen.status == 42, seen.stderr

@@ -63,7 +63,7 @@ impl Wait {
             self.lag.watch(other_own_threads().into_iter().chain([tid]));
         }
         if session.has_done_with(variant) {
-            if self.lag.exceeds(MERCY) {
+            if self.lag.exceeds(MERCY) && session.mailboxes[variant].awaited() == Some(self.what) {
                 signals_unsafe::send(tid, libc::SIGKILL);
             }
         } else if is_stopped(tid) {

@@ -80,7 +80,8 @@ impl Tracer<'_> {
         let waits_here = matches!(task.state, State::Arrived) && rendezvous::waits_here(&set, variant);
         let has_turn =
             !self.turns.get(&set.process).is_some_and(|turns| Turns::standing(turns).any(|own| own == tid));
-        let stands = !has_turn || !waits_here && task.stopped.is_some();
+        // Who is still to have turns that the leader's thread has had comes to what that has left.
+        let stands = !has_turn && self.turns_to_come(tid) == 0 || !waits_here && task.stopped.is_some();
         let Some((cursor, head)) = rendezvous::left(&ring, variant) else {
             // A cursor that is just being written is none.
             let number = ring.cursor(variant).number;

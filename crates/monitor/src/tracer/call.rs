@@ -32,8 +32,8 @@ impl Tracer<'_> {
         }
         let Some(given_back) = self.at_gate(stopped, &registers)? else { return Ok(()) };
         stopped = given_back;
+        let again = self.enters_again(tid, &registers)?;
         let task = self.task(tid)?;
-        let again = task.interrupted.take().is_some_and(|then| is_entered_again(&then, &registers));
         match task.state {
             // The kernel restarts what a signal without a handler interrupted; followers have stayed put.
             State::Interrupted(_) if again => {
@@ -138,6 +138,17 @@ impl Tracer<'_> {
         self.park(stopped, arrival)
     }
 
+    /// Whether a thread enters the call again that a signal has taken it out of. Meanwhile its site may have been patched, or
+    /// the patch taken back.
+    fn enters_again(&mut self, tid: i32, registers: &Registers) -> Result<bool, Error> {
+        let Some(then) = self.task(tid)?.interrupted.take() else { return Ok(false) };
+        let shown = |registers: &Registers| {
+            let rip = self.program_address(tid, registers.rip).unwrap_or(registers.rip);
+            Registers { rip, ..*registers }
+        };
+        Ok(is_entered_again(&shown(&then), &shown(registers)))
+    }
+
     /// A thread makes another call before the one that it is in has ended: no program does that.
     fn leave_call(&mut self, stopped: Stopped, registers: Registers) -> Result<(), Error> {
         let tid = stopped.tid();
@@ -209,8 +220,10 @@ impl Tracer<'_> {
                 self.finished(stopped, restored.unwrap_or(registers.rax))
             }
             State::ExecutingLocal => {
-                let given = result(&stopped.registers()?);
+                let registers = stopped.registers()?;
+                let given = result(&registers);
                 if restarts(given) {
+                    task.interrupted = Some(registers);
                     return self.resume(stopped, Resume::Continue, 0);
                 }
                 task.state = State::Running;

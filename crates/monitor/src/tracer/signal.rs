@@ -94,8 +94,7 @@ impl Tracer<'_> {
                 .event("signal", serde_json::json!({"task": id, "signal": signal, "code": info.code()}));
         }
         let registers = stopped.registers()?;
-        // A call that stops in the monitor is none of the agent's, wherever its instruction stands.
-        let in_call = !matches!(self.task(tid)?.state, State::Running | State::Held(_));
+        let in_call = self.task(tid)?.is_in_call(&registers);
         let in_agent = self.in_agent(registers.rip).filter(|_| !in_call);
         if self.is_reminder(tid, &info) {
             self.release(tid, None)?;

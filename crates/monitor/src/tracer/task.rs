@@ -206,6 +206,15 @@ impl Task {
         }
     }
 
+    /// Whether, stopped by a signal, it is in a call that stops in the monitor, which is none of its agent's, wherever the
+    /// instruction stands. One that was taken out of such a call enters it again through its agent, if its site has been
+    /// patched meanwhile.
+    #[must_use]
+    pub fn is_in_call(&self, registers: &Registers) -> bool {
+        !matches!(self.state, State::Running | State::Held(_))
+            && self.interrupted.is_none_or(|then| then.rip == registers.rip)
+    }
+
     /// Whether it has a place of its own in an agent; else its calls pass on to the monitor.
     pub fn has_agent(&self) -> bool {
         self.mm.borrow().contexts.is_some_and(|contexts| self.context != contexts.common())
