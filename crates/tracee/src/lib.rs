@@ -37,12 +37,12 @@ pub fn result(registers: &Registers) -> i64 {
     registers.rax.cast_signed()
 }
 
-/// Whether both are of the same call, by the same instruction.
+/// Whether both are of the same call with the same arguments.
 #[must_use]
 pub fn is_same_call(one: &Registers, other: &Registers) -> bool {
     // The kernel looks at 32 bits of the number (arch/x86/entry/syscall_64.c).
     let number = |registers: &Registers| registers.orig_rax & 0xffff_ffff;
-    number(one) == number(other) && one.rip == other.rip && arguments(one) == arguments(other)
+    number(one) == number(other) && arguments(one) == arguments(other)
 }
 
 /// Whether a thread that a signal has taken out of a call, with the registers of then, now enters that call again, as the
@@ -53,7 +53,7 @@ pub fn is_entered_again(then: &Registers, now: &Registers) -> bool {
     const RESTART_SYSCALL: u64 = 219;
     let block = result(then) == -ERESTART_RESTARTBLOCK && now.orig_rax & 0xffff_ffff == RESTART_SYSCALL;
     let orig_rax = if block { now.orig_rax } else { then.orig_rax };
-    is_same_call(&Registers { orig_rax, ..*then }, now)
+    then.rip == now.rip && is_same_call(&Registers { orig_rax, ..*then }, now)
 }
 
 /// Writes the six arguments of a system call.

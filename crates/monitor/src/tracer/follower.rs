@@ -117,6 +117,7 @@ impl Tracer<'_> {
             None => RemoteCalls::at_entry(stopped, registers),
             Some(_) => RemoteCalls::with_instruction(stopped, registers, registers.rip),
         };
+        calls.move_instruction(self.traced_instruction(tid, registers.rip));
         let outcome = work(self, &mut calls, call);
         // A follower's own signals (SIGCHLD of its own children) mean nothing: the leader's count.
         self.task(tid)?.stopped = calls.finish().ok();

@@ -190,6 +190,14 @@ impl Tracer<'_> {
         self.tasks.values().any(|task| Rc::ptr_eq(&task.mm, &own.mm) && task.changing.iter().any(reaches))
     }
 
+    /// Where the `syscall` instruction ends with which a thread that has entered a call at `rip` can make others. Its site may
+    /// have been patched since, and would lead through the agent, which may take the call for the program's.
+    pub(super) fn traced_instruction(&self, tid: i32, rip: u64) -> u64 {
+        let site = rip.wrapping_sub(2);
+        let patch = self.tasks.get(&tid).and_then(|task| task.mm.borrow().patches.at_window(site));
+        patch.filter(|patch| patch.address() == site).map_or(rip, |patch| patch.stub() + TRACED + 2)
+    }
+
     /// Where the program would be if its site had not been patched.
     pub(super) fn program_address(&self, tid: i32, rip: u64) -> Option<u64> {
         self.tasks.get(&tid)?.mm.borrow().patches.at_stub(rip)?.program_address(rip)
