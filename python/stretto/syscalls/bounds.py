@@ -23,7 +23,6 @@ from stretto.syscalls.types import (
     Struct,
     Type,
     Union,
-    Vectors,
 )
 
 
@@ -80,8 +79,6 @@ def _memory(kind: Type, walk: _Walk) -> Iterator[str]:
                 yield f"{text!r} has no bound: say how much at most: min({text}, size), or -> AtMost[...]"
         case String() | Union():
             yield "what a call writes has a length, and one type"
-        case _:
-            pass
     match kind:
         case Array(element=element):
             yield from _memory(element, walk)
@@ -93,5 +90,5 @@ def _memory(kind: Type, walk: _Walk) -> Iterator[str]:
                 if isinstance(item.type, Pointer) or item.direction in (0, DIRECTION_OUT):
                     yield from _memory(item.type, inside)
                     inside.fields.add(item.name)
-        case Vectors() | _:
+        case _:  # Vectors are spread over what their own lengths say
             pass
