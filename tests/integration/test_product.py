@@ -227,3 +227,25 @@ def test_demo(variants: str, tmp_path: Path) -> None:
     assert "SIGSEGV" in done.stderr
     assert "greet" in done.stderr
     assert (tmp_path / "attack.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("policy", ["strict", "balanced"])
+def test_a_run_that_waits_tells_on_request_where_every_thread_stands(policy: str) -> None:
+    command = [sys.executable, "-m", "stretto", "run", "-q", "--policy", policy, "--", "cat"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, bufsize=1, **pipes) as process:  # type: ignore[call-overload]
+        process.stdin.write("goes on\n")
+        assert process.stdout.readline() == "goes on\n"
+        process.send_signal(signal.SIGPWR)
+        told: list[str] = []
+        # The variants' threads tell as they come: each names its call, and then the last ones.
+        while sum("last call read" in line for line in told) < 2:
+            told.append(process.stderr.readline())
+            assert told[-1].startswith("stretto: "), told
+        process.stdin.write("still\n")
+        assert process.stdout.readline() == "still\n"
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0
+    own = [line for line in told if "its own thread" in line]
+    for name in ("variant 0", "variant 1"):
+        assert any(f"({name}): ran " in line and "for a CPU, sleeps" in line for line in own), told

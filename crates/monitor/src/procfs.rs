@@ -41,6 +41,18 @@ pub struct Scheduled {
     pub sleeps: bool,
 }
 
+impl std::fmt::Display for Scheduled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (ran, waited) = (self.ran.as_secs_f64(), self.waited.as_secs_f64());
+        let now = match self {
+            Self { runnable: true, .. } => "runs or would",
+            Self { sleeps: true, .. } => "sleeps",
+            _ => "stands still",
+        };
+        write!(f, "ran {ran:.3} s, waited {waited:.3} s for a CPU, {now}")
+    }
+}
+
 /// How a thread has fared; none if it is gone, or the kernel does not tell.
 pub fn scheduled(tid: i32) -> Option<Scheduled> {
     // Nanoseconds on a CPU, then nanoseconds of waiting (Documentation/scheduler/sched-stats.rst).
@@ -50,6 +62,11 @@ pub fn scheduled(tid: i32) -> Option<Scheduled> {
     let fields = behind_name(tid);
     let state = fields.split_whitespace().next()?;
     Some(Scheduled { ran, waited, runnable: state == "R", sleeps: matches!(state, "S" | "D") })
+}
+
+/// The name of a thread of this process; empty if it is gone.
+pub fn name_of_own(tid: i32) -> String {
+    std::fs::read_to_string(format!("/proc/self/task/{tid}/comm")).unwrap_or_default().trim_end().to_owned()
 }
 
 /// The threads of this process but the one that asks.

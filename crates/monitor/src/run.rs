@@ -26,7 +26,7 @@ use crate::session::{Ending, Session};
 use crate::signals_unsafe::{self, Forwarder, News};
 use crate::spawn_unsafe::Launch;
 use crate::taskset::TaskSet;
-use crate::tracer::{Answering, Tracer};
+use crate::tracer::{Answering, Tracer, dump_monitor};
 
 /// Exit code of a run that a divergence has ended.
 pub const DIVERGED: i32 = 86;
@@ -109,17 +109,25 @@ pub fn run(config: Config, listener: Option<Listener>) -> Report {
         let (sender, questions) = mpsc::channel();
         if session.agents.is_some() {
             let session = &session;
-            scope.spawn(move || answer(session, placement, &questions));
+            let body = move || answer(session, placement, &questions);
+            if let Err(error) = thread::Builder::new().name("answers".to_owned()).spawn_scoped(scope, body) {
+                session.fail(format!("nobody can answer agents: {error}"));
+            }
         }
         let mut sender = Some(sender);
         for (variant, launch) in launches.iter().enumerate() {
             let (session, set, sender) = (&session, &set, sender.take());
-            scope.spawn(move || {
+            let body = move || {
                 signals_unsafe::block_all();
                 trace(session, set, variant, (launch, sender), placement);
                 running.fetch_sub(1, Ordering::AcqRel);
                 signals_unsafe::wake(session.waker);
-            });
+            };
+            let name = format!("variant {variant}");
+            if let Err(error) = thread::Builder::new().name(name).spawn_scoped(scope, body) {
+                session.fail(format!("variant {variant} can't be traced: {error}"));
+                running.fetch_sub(1, Ordering::AcqRel);
+            }
         }
         let mut deaf = Deaf::new(session.config.variants);
         while running.load(Ordering::Acquire) > 0 {
@@ -244,6 +252,7 @@ fn watch(session: &Session, set: &TaskSet, forwarder: &Forwarder, deaf: &mut Dea
             deaf.look(session);
         }
         News::Dump => {
+            dump_monitor();
             for mailbox in &session.mailboxes {
                 mailbox.post(0, Decision::Dump);
             }

@@ -4,9 +4,23 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use super::Tracer;
+use crate::mailbox::Decision;
+use crate::procfs::{name_of_own, other_own_threads, scheduled};
 
 /// Calls shown of each thread.
 const LAST: usize = 8;
+
+/// Writes one line for each other thread of Stretto's own to standard error: a tracer that gets no CPU says nothing of
+/// its variant.
+pub fn dump_monitor() {
+    let mut text = String::new();
+    for tid in other_own_threads() {
+        if let Some(fared) = scheduled(tid) {
+            let _ = writeln!(text, "stretto: its own thread {tid} ({}): {fared}", name_of_own(tid));
+        }
+    }
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
 
 impl Tracer<'_> {
     /// Writes one line a thread to standard error, all at once.
@@ -25,6 +39,12 @@ impl Tracer<'_> {
             let at = if task.stopped.is_some() { "stopped" } else { "on its way" };
             let mut state = format!("{:?}", task.state);
             state.truncate(state.find(['(', '{', ' ']).unwrap_or(state.len()));
+            let outlives = self
+                .postponed
+                .iter()
+                .any(|message| message.set == task.set.id && matches!(message.decision, Decision::Outlive));
+            let outlives = if outlives { ", looks at what its leader has left" } else { "" };
+            let fared = scheduled(task.tid).map_or_else(|| "gone".to_owned(), |fared| fared.to_string());
             let meeting = crate::lock(&task.set.meeting);
             let came: Vec<usize> = (0..self.session.config.variants)
                 .filter(|&variant| meeting.arrivals[variant].is_some())
@@ -32,7 +52,7 @@ impl Tracer<'_> {
             let _ = writeln!(
                 text,
                 "stretto: variant {} set {} process {} thread {}: {state}, {at}, last call {call}, {} signals put off, \
-                 arrived {came:?}, collecting results {}",
+                 arrived {came:?}, collecting results {}{outlives}; {fared}",
                 self.variant,
                 task.set.id,
                 task.set.process,

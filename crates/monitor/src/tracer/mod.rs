@@ -55,6 +55,7 @@ use crate::session::{Ending, Session};
 use crate::taskset::TaskSet;
 pub use approval::Answering;
 use approval::Asking;
+pub use dump::dump_monitor;
 use injection::Injector;
 pub use lead::ToCome;
 use patience::{Looking, Patience};
