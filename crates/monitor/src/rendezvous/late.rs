@@ -64,11 +64,3 @@ pub fn forgive_lag(set: &TaskSet) {
         meeting.lag = Some(Lag::begin());
     }
 }
-
-/// Reports a follower that does not come to where the leader is.
-pub fn too_late(session: &Session, set: &Arc<TaskSet>, variant: usize) {
-    let mut meeting = lock(&set.meeting);
-    if react(session, set, &meeting, Kind::Timeout, vec![variant]) {
-        conclude(session, set, &mut meeting);
-    }
-}

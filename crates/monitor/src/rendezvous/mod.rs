@@ -1,6 +1,7 @@
 //! Where variants meet: who comes last compares and decides.
 
 mod ahead;
+mod alone;
 mod at_gate;
 mod late;
 
@@ -12,8 +13,9 @@ use stretto_semantics::failed;
 
 use ahead::{astray, behind, unread};
 pub use ahead::{caught_up, check_ring, go_past, left, missed, send_on, waits_here};
+pub use alone::{left_call, other_result, refused, strayed, too_late, unexpected_death};
 pub use at_gate::{AtGate, awaited, is_expected};
-pub use late::{check_lag, forgive_lag, leader_is_missing, too_late};
+pub use late::{check_lag, forgive_lag, leader_is_missing};
 
 use crate::agent::territory;
 use crate::divergence::{self, Kind};
@@ -162,88 +164,6 @@ fn react(session: &Session, set: &Arc<TaskSet>, meeting: &Meeting, kind: Kind, o
         session.kill_all();
     }
     go_on
-}
-
-/// Reports the death of a follower that nobody asked for.
-pub fn unexpected_death(session: &Session, set: &Arc<TaskSet>, variant: usize, signal: i32) {
-    if session.has_done_with(variant) {
-        return;
-    }
-    let mut meeting = lock(&set.meeting);
-    if react(session, set, &meeting, Kind::Death(signal), vec![variant]) {
-        conclude(session, set, &mut meeting);
-    }
-}
-
-/// Reports a follower whose memory has no room for what the leader's call has given.
-pub fn unwritable(
-    session: &Session,
-    set: &Arc<TaskSet>,
-    variant: usize,
-    [leader, own]: [Option<Arc<Arrival>>; 2],
-    address: u64,
-) {
-    let mut meeting = lock(&set.meeting);
-    // The leader may have come to its next call meanwhile.
-    let next = std::mem::replace(&mut meeting.arrivals[0], leader);
-    meeting.arrivals[variant] = own;
-    react(session, set, &meeting, Kind::Unwritable(address), vec![variant]);
-    meeting.arrivals[variant] = None;
-    meeting.arrivals[0] = next;
-}
-
-/// Reports a variant that makes another call, `arrival`, before the one has ended that all have agreed to.
-pub fn left_call(session: &Session, set: &Arc<TaskSet>, variant: usize, arrival: Arc<Arrival>) {
-    let mut meeting = lock(&set.meeting);
-    meeting.arrivals[variant] = Some(arrival);
-    let goes_on = react(session, set, &meeting, Kind::Call, vec![variant]);
-    meeting.arrivals[variant] = None;
-    if goes_on {
-        conclude_results(session, set, &mut meeting);
-    }
-}
-
-/// Reports a leader whose call has given more than this follower, which has made the same call, has asked for.
-pub fn excessive(
-    session: &Session,
-    set: &Arc<TaskSet>,
-    variant: usize,
-    [leader, own]: [Option<Arc<Arrival>>; 2],
-) {
-    let mut meeting = lock(&set.meeting);
-    meeting.arrivals[0] = leader;
-    meeting.arrivals[variant] = own;
-    react(session, set, &meeting, Kind::Ring, vec![0]);
-}
-
-/// Reports a follower that has come to something else than the leader did when it went ahead.
-pub fn strayed(session: &Session, set: &Arc<TaskSet>, variant: usize, leader: Arc<Arrival>) {
-    let mut meeting = lock(&set.meeting);
-    let next = meeting.arrivals[0].replace(Arc::clone(&leader));
-    let kind = divergence::kind_of(&leader, &meeting.arrivals, &[variant]);
-    let goes_on = react(session, set, &meeting, kind, vec![variant]);
-    meeting.arrivals[0] = next;
-    meeting.arrivals[variant] = None;
-    if goes_on {
-        conclude(session, set, &mut meeting);
-    }
-}
-
-/// Reports a follower whose own call, which every variant makes, has given another result than the leader's.
-pub fn other_result(
-    session: &Session,
-    set: &Arc<TaskSet>,
-    variant: usize,
-    row: CallRow,
-    (leaders, own): (u64, u64),
-) {
-    let mut meeting = lock(&set.meeting);
-    let shown = session.active().map(|other| if other == variant { own } else { leaders }).collect();
-    let goes_on = react(session, set, &meeting, Kind::Result(row, shown), vec![variant]);
-    meeting.arrivals[variant] = None;
-    if goes_on {
-        conclude(session, set, &mut meeting);
-    }
 }
 
 /// Everybody has come to the same: what happens now.

@@ -6,13 +6,15 @@
 use std::sync::Arc;
 
 use stretto_abi::ring::Phase;
-use stretto_tracee::{Error, Registers, Resume, SignalInfo, Stopped, result};
+use stretto_abi::table::NONE;
+use stretto_semantics as semantics;
+use stretto_tracee::{Error, Registers, Remote, Resume, SignalInfo, Stopped, arguments, result};
 
 use super::Tracer;
 use super::task::State;
 use super::turn_queue::Turns;
-use crate::agent::blob;
 use crate::agent::record::Record;
+use crate::memory::VariantMemory;
 use crate::rendezvous;
 
 /// The set of the program's first thread.
@@ -29,21 +31,27 @@ impl Tracer<'_> {
             && self.is_at_gate(registers)
             && registers.orig_rax.cast_signed() >= 0;
         let given = result(registers);
-        let whole =
-            registers.orig_rax == libc::SYS_write.cast_unsigned() && given.cast_unsigned() == registers.rdx;
         at_gate
             && match info.signal() {
-                libc::SIGPIPE => given == -i64::from(libc::EPIPE) || own && given > 0 && !whole,
+                libc::SIGPIPE => {
+                    given == -i64::from(libc::EPIPE) || own && given > 0 && !self.is_whole(tid, registers)
+                }
                 libc::SIGXFSZ => given == -i64::from(libc::EFBIG),
                 _ => false,
             }
     }
 
+    /// Whether a call has given as much as it can give, as far as its description tells.
+    fn is_whole(&self, tid: i32, registers: &Registers) -> bool {
+        let most = self.table.by_number(registers.orig_rax).map_or(NONE, |row| row.most);
+        let mut memory = VariantMemory::new(Remote::new(tid));
+        let all = semantics::evaluate(&self.table, most, &arguments(registers), &mut memory);
+        most != NONE && result(registers).cast_unsigned() == all
+    }
+
     /// Leader, stopped by such a signal: its agent brings it to the monitor with the call, which raises the signal there.
     pub(super) fn make_again(&mut self, stopped: Stopped, registers: Registers) -> Result<(), Error> {
-        let base = self.image().map_or(0, |image| image.base);
-        let rip = base + blob::GATE_CANCEL;
-        stopped.set_registers(&Registers { rip, orig_rax: u64::MAX, ..registers })?;
+        self.cancel_at_gate(&stopped, registers)?;
         self.resume(stopped, Resume::Continue, 0)
     }
 

@@ -66,17 +66,12 @@ impl Tracer<'_> {
         let applied = self.write_outputs(task, &row, &args, result.ret, &result.stream);
         match applied {
             Ok(()) => Ok(()),
-            Err(ApplyError::Fault(address)) => {
-                let (set, arrivals) = (Arc::clone(&task.set), [result.arrival.clone(), task.current.clone()]);
-                rendezvous::unwritable(self.session, &set, self.variant, arrivals, address);
-                Err(Error::Gone)
-            }
-            Err(ApplyError::Excess) => {
-                let (set, arrivals) = (Arc::clone(&task.set), [result.arrival.clone(), task.current.clone()]);
-                rendezvous::excessive(self.session, &set, self.variant, arrivals);
-                Err(Error::Gone)
-            }
             Err(ApplyError::Short) => Err(Error::Unexpected("the leader's results are too short")),
+            Err(error) => {
+                let (set, arrivals) = (Arc::clone(&task.set), [result.arrival.clone(), task.current.clone()]);
+                rendezvous::refused(self.session, &set, self.variant, arrivals, error);
+                Err(Error::Gone)
+            }
         }
     }
 

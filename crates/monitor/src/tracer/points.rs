@@ -121,17 +121,12 @@ impl Tracer<'_> {
                 self.task(tid)?.keeps_turn = true;
                 self.complete(tid, head.result, None)
             }
-            Err(ApplyError::Fault(address)) => {
-                let arrivals = [Some(self.leader_then(tid, &record)), self.task(tid)?.current.clone()];
-                rendezvous::unwritable(self.session, &set, variant, arrivals, address);
-                Err(Error::Gone)
-            }
-            Err(ApplyError::Excess) => {
-                let arrivals = [Some(self.leader_then(tid, &record)), self.task(tid)?.current.clone()];
-                rendezvous::excessive(self.session, &set, variant, arrivals);
-                Err(Error::Gone)
-            }
             Err(ApplyError::Short) => self.strayed(tid, &record),
+            Err(error) => {
+                let arrivals = [Some(self.leader_then(tid, &record)), self.task(tid)?.current.clone()];
+                rendezvous::refused(self.session, &set, variant, arrivals, error);
+                Err(Error::Gone)
+            }
         }
     }
 

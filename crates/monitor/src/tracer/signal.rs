@@ -325,11 +325,12 @@ impl Tracer<'_> {
     fn leave_gate(&self, stopped: &Stopped, registers: Registers, offset: u64) -> Result<(), Error> {
         let before = (blob::GATE_CHECK..blob::GATE_AFTER).contains(&offset);
         let interrupted = offset == blob::GATE_AFTER && is_interrupted(&registers);
-        let base = self.image().map_or(0, |image| image.base);
-        if before || interrupted {
-            let rip = base + blob::GATE_CANCEL;
-            stopped.set_registers(&Registers { rip, orig_rax: u64::MAX, ..registers })?;
-        }
-        Ok(())
+        if before || interrupted { self.cancel_at_gate(stopped, registers) } else { Ok(()) }
+    }
+
+    /// Leader, stopped at the gate: its agent brings it to the monitor with the call.
+    pub(super) fn cancel_at_gate(&self, stopped: &Stopped, registers: Registers) -> Result<(), Error> {
+        let rip = self.image().map_or(0, |image| image.base) + blob::GATE_CANCEL;
+        stopped.set_registers(&Registers { rip, orig_rax: u64::MAX, ..registers })
     }
 }
