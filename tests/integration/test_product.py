@@ -248,4 +248,4 @@ def test_a_run_that_waits_tells_on_request_where_every_thread_stands(policy: str
         assert process.wait(timeout=60) == 0
     own = [line for line in told if "its own thread" in line]
     for name in ("variant 0", "variant 1"):
-        assert any(f"({name}): ran " in line and "for a CPU, sleeps" in line for line in own), told
+        assert any(f"({name}): ran " in line and "s for a CPU, " in line for line in own), told
