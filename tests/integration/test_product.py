@@ -238,8 +238,8 @@ def test_a_run_that_waits_tells_on_request_where_every_thread_stands(policy: str
         assert process.stdout.readline() == "goes on\n"
         process.send_signal(signal.SIGPWR)
         told: list[str] = []
-        # The variants' threads tell as they come: each names its call, and then the last ones.
-        while sum("last call read" in line for line in told) < 2:
+        # Each variant's thread names its call: what it waits in, or the one before.
+        while sum(" last call " in line for line in told) < 2:
             told.append(process.stderr.readline())
             assert told[-1].startswith("stretto: "), told
         process.stdin.write("still\n")
