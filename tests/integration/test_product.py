@@ -232,8 +232,9 @@ def test_demo(variants: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("policy", ["strict", "balanced"])
 def test_a_run_that_waits_tells_on_request_where_every_thread_stands(policy: str) -> None:
     command = [sys.executable, "-m", "stretto", "run", "-q", "--policy", policy, "--", "cat"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, bufsize=1, **pipes) as process:  # type: ignore[call-overload]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, text=True, bufsize=1, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin and process.stdout and process.stderr
         process.stdin.write("goes on\n")
         assert process.stdout.readline() == "goes on\n"
         process.send_signal(signal.SIGPWR)

@@ -1,4 +1,4 @@
-//! Where every thread of a variant is, for people who wonder why nothing goes on.
+//! Where every thread of a variant is, and how Stretto's own fare, for people who wonder why nothing goes on.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
